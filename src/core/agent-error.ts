@@ -1,0 +1,115 @@
+/**
+ * What can go wrong, as stable codes. A code never changes its meaning; messages may.
+ *
+ * The families: `token-*` (who is calling), `request-*` (what is asked), `ca-*` (the certificate authority;
+ * the only ones a `CaProvider` may reject with), and the agent's own.
+ */
+export type ErrorCode =
+  | 'token-missing'
+  | 'token-ambiguous'
+  | 'token-malformed'
+  | 'token-rejected'
+  | 'token-expired'
+  | 'token-verifier-unavailable'
+  | 'request-invalid'
+  | 'request-name-unknown'
+  | 'request-too-large'
+  | 'request-unimplemented'
+  | 'request-cancelled'
+  | 'request-deadline-exceeded'
+  | 'secret-not-ready'
+  | 'reauthentication-needed'
+  | 'limit-exceeded'
+  | 'shutting-down'
+  | 'ca-unavailable'
+  | 'ca-timeout'
+  | 'ca-overloaded'
+  | 'ca-token-rejected'
+  | 'ca-permission-denied'
+  | 'ca-request-refused'
+  | 'ca-answer-invalid'
+  | 'ca-state-broken'
+  | 'settings-invalid'
+  | 'socket-unusable'
+  | 'internal';
+
+/**
+ * What to do about a failure: `transient` is tried again soon, `permanent` in the slow lane (an operator has
+ * to act, but nothing gives up), `bug` is ours and is reported as such.
+ */
+export type Disposition = 'transient' | 'permanent' | 'bug';
+
+const DISPOSITIONS = {
+  'token-missing': 'permanent',
+  'token-ambiguous': 'permanent',
+  'token-malformed': 'permanent',
+  'token-rejected': 'permanent',
+  'token-expired': 'permanent',
+  'token-verifier-unavailable': 'transient',
+  'request-invalid': 'permanent',
+  'request-name-unknown': 'permanent',
+  'request-too-large': 'permanent',
+  'request-unimplemented': 'permanent',
+  'request-cancelled': 'transient',
+  'request-deadline-exceeded': 'transient',
+  'secret-not-ready': 'transient',
+  'reauthentication-needed': 'transient',
+  'limit-exceeded': 'transient',
+  'shutting-down': 'transient',
+  'ca-unavailable': 'transient',
+  'ca-timeout': 'transient',
+  'ca-overloaded': 'transient',
+  'ca-token-rejected': 'permanent',
+  'ca-permission-denied': 'permanent',
+  'ca-request-refused': 'permanent',
+  'ca-answer-invalid': 'permanent',
+  'ca-state-broken': 'permanent',
+  'settings-invalid': 'permanent',
+  'socket-unusable': 'permanent',
+  internal: 'bug',
+} satisfies Record<ErrorCode, Disposition>;
+
+export interface AgentErrorDetails {
+  /** The error that led to this one. It goes to the log, never over the wire. */
+  readonly cause?: unknown;
+  /** How long to wait before the next try, where the other side said so. */
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * The one error class that crosses rooms.
+ *
+ * The message is lower case, names the thing, and is safe to show to the peer: it never holds a key, a token
+ * or a CSR, and quotes untrusted text only through `quoteUntrusted`.
+ */
+export class AgentError extends Error {
+  readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: AgentErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'AgentError';
+    this.code = code;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+
+  get disposition(): Disposition {
+    return DISPOSITIONS[this.code];
+  }
+}
+
+/** Gives any thrown value as an `AgentError`; what is none yet becomes `internal` with the value as its cause. */
+export function toAgentError(thrown: unknown): AgentError {
+  if (thrown instanceof AgentError) return thrown;
+  return new AgentError('internal', 'internal error', { cause: thrown });
+}
+
+const QUOTED_LENGTH = 80;
+
+/** Untrusted text for a message: cut to 80 characters, escaped so that it cannot break a line or a terminal. */
+export function quoteUntrusted(text: string): string {
+  const cut = text.length > QUOTED_LENGTH ? `${text.slice(0, QUOTED_LENGTH)}…` : text;
+  return JSON.stringify(cut).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}

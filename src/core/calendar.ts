@@ -1,0 +1,11 @@
+/** Pure calendar arithmetic in UTC. Reading the clock is the `Clock` port's business, not this file's. */
+
+/** Milliseconds since the epoch of a UTC date; `month` from 1. */
+export function utcMs(year: number, month: number, day: number, hour = 0, minute = 0, second = 0): number {
+  return Date.UTC(year, month - 1, day, hour, minute, second);
+}
+
+/** The UTC time in ISO 8601, to the second: `2030-01-31T12:00:00Z`. */
+export function toIsoTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}

@@ -1,0 +1,41 @@
+import type { SecretKind } from './secret.ts';
+
+/** What each room reports, narrowly; `telemetry` turns it into metrics. Implementations never throw. */
+
+export interface TransportMeter {
+  connectionOpened(): void;
+  connectionClosed(): void;
+}
+
+export interface SdsMeter {
+  streamOpened(): void;
+  streamClosed(): void;
+  /** One resource of this kind went out in a response. */
+  served(kind: SecretKind): void;
+  acknowledged(result: 'ack' | 'nack' | 'stale'): void;
+  /** The number of subscribed names that are waiting for content changed by this much. */
+  pendingChanged(by: number): void;
+  /** From the change of a secret to its response being handed to the transport. */
+  pushed(delaySeconds: number): void;
+  /** From a stream's first request to its first response. */
+  firstServed(delaySeconds: number): void;
+}
+
+export type RenewalResult = 'issued' | 'failed' | 'refused' | 'token_expired';
+
+export interface CacheMeter {
+  renewed(result: RenewalResult): void;
+}
+
+export type CaOperation = 'sign' | 'roots';
+
+export interface CaMeter {
+  /** Starts timing one request; call what it returns with `ok` or the error's code. */
+  requestStarted(provider: string, operation: CaOperation): (result: string) => void;
+  retried(provider: string): void;
+}
+
+export interface TokenMeter {
+  /** `result` is `ok`, `remembered` or the error's code. */
+  verified(verifier: string, result: string): void;
+}

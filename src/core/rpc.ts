@@ -1,0 +1,73 @@
+import type { AgentError } from './agent-error.ts';
+import type { PeerCredentials } from './caller.ts';
+
+/** Request headers as the peer sent them. */
+export interface Metadata {
+  /** Every value under a lower-case name, in the order sent; also duplicates. Values of `-bin` names are still encoded. */
+  getAll(name: string): readonly string[];
+}
+
+/** One call, whatever its protocol. */
+export interface Call {
+  /** The path asked for, for example `/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets`. */
+  readonly path: string;
+  readonly metadata: Metadata;
+  /** Numbers the connection that carries the call, from 1. */
+  readonly connectionId: number;
+  /** The process at the other end; undefined where the kernel does not tell. */
+  readonly peer: PeerCredentials | undefined;
+  /** Aborts when the peer cancels, its deadline passes, the connection is lost or the agent stops. Made on first use. */
+  readonly signal: AbortSignal;
+}
+
+/** The agent's side of a stream of messages. Every method is harmless after the end. */
+export interface StreamCall extends Call {
+  /**
+   * Whether the peer has read what was sent before. While false, hold back: `StreamHandler.drained` is called
+   * when that changes. `send` would still queue, so a handler that asks first is bounded, one that does not is not.
+   */
+  readonly writable: boolean;
+  /** Sends one message. */
+  send(message: Uint8Array): void;
+  /** Ends the call: with OK, or with the status of the error. `StreamHandler.closed` follows. */
+  end(error?: AgentError): void;
+  /** Stops and resumes the delivery of messages; flow control then holds the peer back. */
+  pause(): void;
+  resume(): void;
+}
+
+/** What a stream's handler is told. A method that throws ends the stream with INTERNAL. */
+export interface StreamHandler {
+  received(message: Buffer): void;
+  /** The peer will send nothing more. */
+  halfClosed(): void;
+  /** `writable` has become true again. */
+  drained(): void;
+  /** It is over, whoever ended it. Called exactly once, last. */
+  closed(): void;
+}
+
+/** One request message, one answer. Rejections become the status of their `AgentError`. */
+export type UnaryMethod = { readonly kind: 'unary'; handle(call: Call, message: Buffer): Promise<Uint8Array> };
+/** Messages both ways. */
+export type StreamMethod = { readonly kind: 'stream'; open(call: StreamCall): StreamHandler };
+export type GrpcMethod = UnaryMethod | StreamMethod;
+
+/** gRPC methods by full path, `/package.Service/Method`. */
+export type GrpcMethods = ReadonlyMap<string, GrpcMethod>;
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType?: string;
+  readonly body?: string | Uint8Array;
+}
+
+/** One HTTP/1.1 route: `POST` and an exact path. Rejections become the HTTP status of their `AgentError`. */
+export type HttpRoute = (call: Call, body: Buffer) => Promise<HttpAnswer>;
+/** Routes by path. */
+export type HttpRoutes = ReadonlyMap<string, HttpRoute>;
+
+/** Verifies who makes a call. Rejects with an `AgentError` of the `token-*` family. */
+export interface Authenticator<Caller> {
+  authenticate(call: Call): Promise<Caller>;
+}

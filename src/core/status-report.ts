@@ -1,0 +1,84 @@
+import type { SpiffeId } from './spiffe-id.ts';
+
+/** The state of one identity's certificate in the cache. */
+export type CertificateState = 'wanted' | 'issuing' | 'ready' | 'renewing' | 'stale';
+
+/** One identity as `status` shows it. Times are wall-clock milliseconds. */
+export interface IdentityStatus {
+  readonly spiffeId: SpiffeId;
+  /** Present where each pod has its own certificate. */
+  readonly podUid?: string;
+  readonly state: CertificateState;
+  readonly serial?: string;
+  readonly notBeforeMs?: number;
+  readonly notAfterMs?: number;
+  /** When the next renewal, or the next try, is due. */
+  readonly nextRenewalMs?: number;
+  readonly rotations: number;
+  readonly streams: number;
+  readonly lastError?: { readonly code: string; readonly message: string; readonly atMs: number };
+}
+
+export interface BundleStatus {
+  readonly trustDomain: string;
+  readonly version: string;
+  readonly roots: number;
+  readonly notAfterMs: number;
+  readonly streams: number;
+}
+
+/** A subscribed name that nothing is served under yet: unknown to the agent, or not ready. */
+export interface PendingName {
+  readonly name: string;
+  readonly streams: number;
+}
+
+export interface CaHealth {
+  readonly provider: string;
+  /** False from the first failed request until one succeeds again. */
+  readonly healthy: boolean;
+  readonly lastSuccessMs?: number;
+  readonly lastError?: { readonly code: string; readonly message: string; readonly atMs: number };
+}
+
+/** Everything that `status`, `/api/status` and the status page show. */
+export interface AgentStatus {
+  readonly version: string;
+  readonly trustDomain: string;
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  readonly connections: number;
+  readonly streams: number;
+  readonly identities: readonly IdentityStatus[];
+  readonly bundles: readonly BundleStatus[];
+  readonly pending: readonly PendingName[];
+  readonly ca: readonly CaHealth[];
+  /** Unmet readiness conditions; empty when ready. */
+  readonly unready: readonly string[];
+}
+
+/** One served resource of one stream, for Istio's `/debug/sds/workload`. No key. */
+export interface ServedResource {
+  readonly connectionId: number;
+  /** The Node id of the Envoy. */
+  readonly proxy: string;
+  readonly resourceName: string;
+  readonly certificateChainPem?: string;
+  readonly rootCertPem?: string;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+}
+
+/** What the monitoring, debug and admin servers may ask of a running agent. */
+export interface AgentView {
+  status(): AgentStatus;
+  served(): readonly ServedResource[];
+}
+
+/** What the admin socket may make a running agent do. Every promise rejects with an `AgentError`. */
+export interface AgentControl {
+  /** Renews now; resolves when the new certificates have been published. Names them by SPIFFE ID. */
+  rotate(which: { readonly spiffeId: SpiffeId } | 'all', signal: AbortSignal): Promise<readonly SpiffeId[]>;
+  /** Replaces the embedded CA's root; `onProgress` is told each step, for people. */
+  rotateRoot(onProgress: (step: string) => void, signal: AbortSignal): Promise<void>;
+}
