@@ -1,0 +1,24 @@
+import type { Caller } from '../core/caller.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { SdsMeter } from '../core/meters.ts';
+import type { ResourceNames } from '../core/resource-name.ts';
+import type { Authenticator } from '../core/rpc.ts';
+import type { SecretStore } from '../core/secret-store.ts';
+
+/** What every stream and call of the secret services needs. */
+export interface SdsContext {
+  readonly store: SecretStore;
+  readonly authenticator: Authenticator<Caller>;
+  readonly names: ResourceNames;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: SdsMeter;
+}
+
+/** Which service a call came in on. */
+export interface SdsService {
+  readonly api: 'v2' | 'v3';
+  /** On the aggregated service the type must be named. */
+  readonly aggregated: boolean;
+}
