@@ -65,7 +65,8 @@ export interface ServedResource {
   readonly resourceName: string;
   readonly certificateChainPem?: string;
   readonly rootCertPem?: string;
-  readonly createdMs: number;
+  /** The leaf's notBefore; bundles have none. */
+  readonly createdMs?: number;
   readonly expiresMs: number;
 }
 

@@ -1,4 +1,4 @@
-import { MAX_NAMES, tooManyNames } from './name-limit.ts';
+import { faultOfNames } from './name-limit.ts';
 import { type Effect, heardBack, lastNonce, type Session, type Step, sayWhatIsNew, withReady } from './session.ts';
 
 /** What a DeltaDiscoveryRequest says, apart from its type. */
@@ -21,8 +21,8 @@ export interface DeltaRequest {
 export function hearRequest(session: Session, request: DeltaRequest): Step {
   const answer = hearAnswer(session, request);
   const renamed = changeNames(answer.session, request);
-  const count = renamed.session.names.size;
-  if (count > MAX_NAMES) return { session, effects: [{ type: 'end', error: tooManyNames(count) }] };
+  const fault = faultOfNames(renamed.session.names);
+  if (fault !== undefined) return { session, effects: [{ type: 'end', error: fault }] };
   const said = sayWhatIsNew(renamed.session, 'changed');
   return { session: said.session, effects: [...answer.effects, ...renamed.effects, ...said.effects] };
 }

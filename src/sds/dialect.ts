@@ -1,3 +1,4 @@
+import { AgentError } from '../core/agent-error.ts';
 import type { Secret } from '../core/secret.ts';
 import {
   DeltaDiscoveryRequest,
@@ -7,6 +8,7 @@ import {
 } from '../gen/xds/discovery.ts';
 import * as delta from './delta-session.ts';
 import { encodeSecret } from './encode-secret.ts';
+import type { FetchRequest } from './fetch-secret.ts';
 import { responseVersion } from './response-version.ts';
 import type { Session, Step } from './session.ts';
 import * as sotw from './sotw-session.ts';
@@ -28,15 +30,34 @@ export interface Response {
 
 /** One of the two xDS protocols: its messages and its session machine. */
 export interface Dialect {
-  /** Reads a request. Throws whatever the protobuf decoder throws. */
+  /** Reads a request. Throws AgentError `request-invalid`. */
   readonly decode: (message: Buffer) => Heard;
   readonly learnVersions: (session: Session, versions: ReadonlyMap<string, string | undefined>) => Step;
   readonly encode: (response: Response) => Uint8Array;
 }
 
+/**
+ * Reads a message with its decoder.
+ *
+ * @throws AgentError `request-invalid`
+ */
+function decodeWith<Message>(decoder: { decode(bytes: Uint8Array): Message }, bytes: Uint8Array): Message {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new AgentError('request-invalid', 'the message is not a discovery request', { cause });
+  }
+}
+
+/** Reads what a fetch asks for: a state-of-the-world request that opens no stream. Throws `request-invalid`. */
+export function decodeSotwRequest(message: Buffer): FetchRequest {
+  const { typeUrl, resourceNames } = decodeWith(DiscoveryRequest, message);
+  return { typeUrl, names: resourceNames };
+}
+
 export const stateOfTheWorld: Dialect = {
   decode(message) {
-    const request = DiscoveryRequest.decode(message);
+    const request = decodeWith(DiscoveryRequest, message);
     return {
       typeUrl: request.typeUrl,
       nodeId: request.node?.id,
@@ -57,7 +78,7 @@ export const stateOfTheWorld: Dialect = {
 
 export const deltaDialect: Dialect = {
   decode(message) {
-    const request = DeltaDiscoveryRequest.decode(message);
+    const request = decodeWith(DeltaDiscoveryRequest, message);
     return {
       typeUrl: request.typeUrl,
       nodeId: request.node?.id,

@@ -7,8 +7,8 @@ import {
 } from '../gen/xds/secret.ts';
 import type { ApiVersion } from './resource-type.ts';
 
-// SPIFFECertValidatorConfig, envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto
-const SPIFFE_VALIDATOR = {
+/** Envoy's SPIFFE validator (envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto). */
+export const SPIFFE_VALIDATOR = {
   name: 'envoy.tls.cert_validator.spiffe',
   typeUrl: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig',
 };

@@ -4,15 +4,20 @@ import { resolveResourceName } from '../core/resource-name.ts';
 import type { StreamCall, StreamHandler } from '../core/rpc.ts';
 import type { Secret, SecretRef } from '../core/secret.ts';
 import type { Subscriber, Subscription } from '../core/secret-store.ts';
-import type { Dialect, Heard } from './dialect.ts';
+import type { Dialect } from './dialect.ts';
 import { requireExpressible } from './encode-secret.ts';
 import { requireSecretType, secretTypeUrl } from './resource-type.ts';
 import type { SdsContext, SdsService } from './sds-context.ts';
-import { type Effect, newSession, pendingCount, type Session, type Step } from './session.ts';
+import { type Effect, newSession, pendingCount, type Session, type Step, withReady } from './session.ts';
+
+/** Node ids are kept for the status page; a longer one is cut. */
+const NODE_ID_LENGTH = 256;
 
 interface Interest {
   readonly ref: SecretRef;
   readonly subscription: Subscription;
+  /** What the store had when it was last looked at: the version that the session knows, and its content. */
+  secret: Secret | undefined;
 }
 
 /** A secret that a stream was served. */
@@ -21,55 +26,54 @@ export interface ServedSecret {
   readonly secret: Secret;
 }
 
+/** What belongs to one stream alone. */
+export interface StreamParts {
+  readonly service: SdsService;
+  readonly dialect: Dialect;
+  readonly call: StreamCall;
+  /** Begins every nonce; no other stream of this process has it. */
+  readonly noncePrefix: string;
+  readonly onClosed: (stream: SdsStream) => void;
+}
+
 /**
  * One stream of secrets: decodes requests, lets the session machine decide, performs the effects.
  * Nothing is read, let alone answered, before the caller's token is verified.
  */
 export class SdsStream implements StreamHandler, Subscriber {
   readonly #context: SdsContext;
-  readonly #service: SdsService;
-  readonly #dialect: Dialect;
-  readonly #call: StreamCall;
-  readonly #onClosed: (stream: SdsStream) => void;
+  readonly #parts: StreamParts;
   readonly #interests = new Map<string, Interest>();
   #session: Session;
   #caller: Caller | undefined;
   #nodeId = '';
+  #halfClosed = false;
   #pending = 0;
   #heardAtMs: number | undefined;
   #changedAtMs: number | undefined;
   #loggedRejection = 0;
 
-  constructor(
-    context: SdsContext,
-    service: SdsService,
-    dialect: Dialect,
-    call: StreamCall,
-    noncePrefix: string,
-    onClosed: (stream: SdsStream) => void,
-  ) {
+  constructor(context: SdsContext, parts: StreamParts) {
     this.#context = context;
-    this.#service = service;
-    this.#dialect = dialect;
-    this.#call = call;
-    this.#session = newSession(noncePrefix);
-    this.#onClosed = onClosed;
+    this.#parts = parts;
+    this.#session = newSession(parts.noncePrefix);
   }
 
   /** Verifies who calls; messages wait in the transport until that is known. */
   authenticate(): void {
-    this.#call.pause();
-    this.#context.authenticator.authenticate(this.#call).then(
+    const { call } = this.#parts;
+    call.pause();
+    this.#context.authenticator.authenticate(call).then(
       (caller) => {
         this.#caller = caller;
-        this.#call.resume();
+        call.resume();
       },
-      (thrown: unknown) => this.#call.end(toAgentError(thrown)),
+      (thrown: unknown) => call.end(toAgentError(thrown)),
     );
   }
 
   get connectionId(): number {
-    return this.#call.connectionId;
+    return this.#parts.call.connectionId;
   }
 
   /** The Node id that the Envoy gave itself, or an empty string. */
@@ -82,58 +86,54 @@ export class SdsStream implements StreamHandler, Subscriber {
     return [...this.#session.names].filter(([, { ready }]) => ready === undefined).map(([name]) => name);
   }
 
-  /** What the stream holds now. */
+  /** What the Envoy holds from this stream. */
   servedSecrets(): ServedSecret[] {
     const served: ServedSecret[] = [];
-    for (const [name, { said }] of this.#session.names) {
-      const secret = said === undefined ? undefined : this.#peek(name);
-      if (secret !== undefined) served.push({ name, secret });
+    for (const [name, { secret }] of this.#interests) {
+      if (secret !== undefined && this.#session.names.get(name)?.said === secret.version) served.push({ name, secret });
     }
     return served;
   }
 
   received(message: Buffer): void {
+    const { service, dialect, call } = this.#parts;
     try {
-      const heard = this.#decode(message);
-      requireSecretType(heard.typeUrl, this.#service.api, this.#service.aggregated);
-      if (heard.nodeId !== undefined) this.#nodeId = heard.nodeId;
+      const heard = dialect.decode(message);
+      requireSecretType(heard.typeUrl, service.api, service.aggregated);
+      if (heard.nodeId !== undefined) this.#nodeId = heard.nodeId.slice(0, NODE_ID_LENGTH);
       this.#heardAtMs ??= this.#context.clock.monotonic();
-      this.#perform(heard.applyTo(this.#session));
+      // What was ready a while ago may have expired since, and an ACK may release it: look again.
+      this.#perform(heard.applyTo(withReady(this.#session, this.#look())));
     } catch (thrown) {
-      this.#call.end(toAgentError(thrown));
+      call.end(toAgentError(thrown));
     }
   }
 
+  /** A peer that says nothing more is still answered once: so `grpcurl -d` shows something. */
   halfClosed(): void {
-    this.#call.end();
+    this.#halfClosed = true;
+    if (this.#session.responses > 0 || this.#session.names.size === 0) this.#parts.call.end();
   }
 
   drained(): void {
-    this.#call.resume();
+    this.#parts.call.resume();
   }
 
   closed(): void {
     for (const { subscription } of this.#interests.values()) subscription[Symbol.dispose]();
     this.#interests.clear();
     this.#context.meter.pendingChanged(-this.#pending);
-    this.#onClosed(this);
+    this.#parts.onClosed(this);
   }
 
   changed(): void {
     this.#changedAtMs ??= this.#context.clock.monotonic();
-    this.#perform(this.#dialect.learnVersions(this.#session, this.#versions()));
+    this.#perform(this.#parts.dialect.learnVersions(this.#session, this.#look()));
   }
 
   reauthenticate(): void {
-    this.#call.end(new AgentError('reauthentication-needed', 'the token has expired: come back with a fresh one'));
-  }
-
-  #decode(message: Buffer): Heard {
-    try {
-      return this.#dialect.decode(message);
-    } catch (cause) {
-      throw new AgentError('request-invalid', 'the message is not a discovery request', { cause });
-    }
+    const error = new AgentError('reauthentication-needed', 'the token has expired: come back with a fresh one');
+    this.#parts.call.end(error);
   }
 
   #perform(step: Step): void {
@@ -143,7 +143,7 @@ export class SdsStream implements StreamHandler, Subscriber {
       this.#performOne(effect);
       subscribed ||= effect.type === 'subscribe';
     }
-    if (subscribed) this.#perform(this.#dialect.learnVersions(this.#session, this.#versions()));
+    if (subscribed) this.#perform(this.#parts.dialect.learnVersions(this.#session, this.#look()));
     else this.#countPending();
   }
 
@@ -162,7 +162,7 @@ export class SdsStream implements StreamHandler, Subscriber {
         this.#note(effect);
         break;
       case 'end':
-        this.#call.end(effect.error);
+        this.#parts.call.end(effect.error);
         break;
     }
   }
@@ -172,8 +172,9 @@ export class SdsStream implements StreamHandler, Subscriber {
     if (this.#caller === undefined) throw new AgentError('internal', 'a request was heard before its caller was known');
     const ref = resolveResourceName(name, this.#caller, this.#context.names);
     if (ref === undefined) return;
-    requireExpressible(ref, name, this.#service.api);
-    this.#interests.set(name, { ref, subscription: this.#context.store.subscribe(ref, this) });
+    requireExpressible(ref, name, this.#parts.service.api);
+    const subscription = this.#context.store.subscribe(ref, this);
+    this.#interests.set(name, { ref, subscription, secret: undefined });
   }
 
   #unsubscribe(name: string): void {
@@ -182,17 +183,19 @@ export class SdsStream implements StreamHandler, Subscriber {
   }
 
   #say(names: readonly string[], nonce: string): void {
+    const { call, dialect, service } = this.#parts;
     const secrets = new Map<string, Secret>();
     for (const name of names) {
-      const secret = this.#peek(name);
+      const secret = this.#interests.get(name)?.secret;
       if (secret === undefined) continue;
       secrets.set(name, secret);
       this.#context.meter.served(secret.kind);
     }
-    this.#call.send(this.#dialect.encode({ typeUrl: secretTypeUrl(this.#service.api), nonce, secrets }));
+    call.send(dialect.encode({ typeUrl: secretTypeUrl(service.api), nonce, secrets }));
     this.#measureDelay();
+    if (this.#halfClosed) call.end();
     // Who does not read what it was sent is not listened to either, so that it cannot make us queue more.
-    if (!this.#call.writable) this.#call.pause();
+    else if (!call.writable) call.pause();
   }
 
   #measureDelay(): void {
@@ -217,13 +220,14 @@ export class SdsStream implements StreamHandler, Subscriber {
     }
   }
 
-  #peek(name: string): Secret | undefined {
-    const interest = this.#interests.get(name);
-    return interest && this.#context.store.peek(interest.ref);
-  }
-
-  #versions(): Map<string, string | undefined> {
-    return new Map([...this.#interests.keys()].map((name) => [name, this.#peek(name)?.version]));
+  /** Looks at what can be served now under each name. */
+  #look(): Map<string, string | undefined> {
+    const versions = new Map<string, string | undefined>();
+    for (const [name, interest] of this.#interests) {
+      interest.secret = this.#context.store.peek(interest.ref);
+      versions.set(name, interest.secret?.version);
+    }
+    return versions;
   }
 
   #countPending(): void {

@@ -1,4 +1,4 @@
-import { MAX_NAMES, tooManyNames } from './name-limit.ts';
+import { faultOfNames } from './name-limit.ts';
 import {
   type Effect,
   heardBack,
@@ -32,10 +32,10 @@ export function hearRequest(session: Session, request: SotwRequest): Step {
   if (request.nonce !== '' && request.nonce !== lastNonce(session)) {
     return { session, effects: [{ type: 'note', heard: 'stale' }] };
   }
-  const wanted = new Set(request.names);
-  if (wanted.size > MAX_NAMES) return { session, effects: [{ type: 'end', error: tooManyNames(wanted.size) }] };
   const back = request.nonce === '' ? { session, effects: [] } : heardBack(session, request.rejection);
-  const renamed = replaceNames(back.session, wanted);
+  const renamed = replaceNames(back.session, new Set(request.names));
+  const fault = faultOfNames(renamed.session.names);
+  if (fault !== undefined) return { session, effects: [{ type: 'end', error: fault }] };
   const said = sayWhatIsNew(renamed.session, 'all');
   return { session: said.session, effects: [...back.effects, ...renamed.effects, ...said.effects] };
 }
