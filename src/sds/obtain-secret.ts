@@ -28,7 +28,7 @@ export async function obtainSecret(
   if (secret !== undefined) return secret;
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
-  await clock.sleepUntil(clock.now() + PATIENCE_MS, waiting.signal);
+  await clock.sleep(PATIENCE_MS, waiting.signal);
   signal.removeEventListener('abort', stop);
   waiting.abort();
   secret = store.peek(ref);

@@ -6,7 +6,10 @@ export const hours = (n: number): number => minutes(60 * n);
 export const days = (n: number): number => hours(24 * n);
 
 interface Sleeper {
-  readonly deadlineMs: number;
+  /** How long it still has to sleep; not positive when it is due. */
+  readonly leftMs: () => number;
+  /** Whether it wakes when the wall clock is set back. */
+  readonly followsWallClock: boolean;
   readonly wake: () => void;
 }
 
@@ -32,17 +35,12 @@ export class FakeClock implements Clock {
   }
 
   sleepUntil(deadlineMs: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || deadlineMs <= this.#nowMs) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#sleepers.delete(sleeper);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      const sleeper = { deadlineMs, wake };
-      this.#sleepers.add(sleeper);
-      signal.addEventListener('abort', wake, { once: true });
-    });
+    return this.#sleep(() => deadlineMs - this.#nowMs, true, signal);
+  }
+
+  sleep(durationMs: number, signal: AbortSignal): Promise<void> {
+    const endMs = this.#monotonicMs + durationMs;
+    return this.#sleep(() => endMs - this.#monotonicMs, false, signal);
   }
 
   /** How many sleeps are pending: 0 at the end of a test that cleaned up. */
@@ -54,9 +52,11 @@ export class FakeClock implements Clock {
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs;
     await settle();
-    for (let next = this.#nextDeadline(endMs); next !== undefined; next = this.#nextDeadline(endMs)) {
-      this.#move(Math.max(0, next - this.#nowMs));
-      this.#wakeDue();
+    for (;;) {
+      const hopMs = Math.max(0, Math.min(...[...this.#sleepers].map(({ leftMs }) => leftMs())));
+      if (this.#nowMs + hopMs > endMs) break;
+      this.#move(hopMs);
+      this.#wake(({ leftMs }) => leftMs() <= 0);
       await settle();
     }
     this.#move(endMs - this.#nowMs);
@@ -67,7 +67,7 @@ export class FakeClock implements Clock {
   async step(byMs: number): Promise<void> {
     await settle();
     this.#nowMs += byMs;
-    this.#wakeDue();
+    this.#wake(({ leftMs, followsWallClock }) => leftMs() <= 0 || (followsWallClock && byMs < 0));
     await settle();
   }
 
@@ -76,23 +76,27 @@ export class FakeClock implements Clock {
     await this.step(durationMs);
   }
 
+  #sleep(leftMs: () => number, followsWallClock: boolean, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || leftMs() <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#sleepers.delete(sleeper);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      const sleeper = { leftMs, followsWallClock, wake };
+      this.#sleepers.add(sleeper);
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+
   #move(byMs: number): void {
     this.#nowMs += byMs;
     this.#monotonicMs += byMs;
   }
 
-  #nextDeadline(endMs: number): number | undefined {
-    let next: number | undefined;
-    for (const { deadlineMs } of this.#sleepers) {
-      if (deadlineMs <= endMs && (next === undefined || deadlineMs < next)) next = deadlineMs;
-    }
-    return next;
-  }
-
-  #wakeDue(): void {
-    for (const sleeper of [...this.#sleepers]) {
-      if (sleeper.deadlineMs <= this.#nowMs) sleeper.wake();
-    }
+  #wake(isDue: (sleeper: Sleeper) => boolean): void {
+    for (const sleeper of [...this.#sleepers]) if (isDue(sleeper)) sleeper.wake();
   }
 }
 

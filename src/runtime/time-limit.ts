@@ -1,0 +1,35 @@
+import type { AgentError } from '../core/agent-error.ts';
+import type { Clock } from '../core/clock.ts';
+
+/**
+ * Runs work for at most so long: its signal aborts when the time is up, or when the outer signal does.
+ * Work that honours its signal has then ended; work that does not is left behind, and what it throws is dropped.
+ *
+ * @param onTimeout makes the error to reject with
+ */
+export async function withTimeLimit<T>(
+  clock: Clock,
+  limitMs: number,
+  signal: AbortSignal,
+  onTimeout: () => AgentError,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const done = new AbortController();
+  const stop = (): void => over.abort(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const expired = clock.sleep(limitMs, done.signal).then(() => {
+    if (done.signal.aborted) return undefined as never;
+    over.abort();
+    throw onTimeout();
+  });
+  // Without a listener a late rejection would end the process.
+  expired.catch(() => undefined);
+  try {
+    return await Promise.race([work(over.signal), expired]);
+  } finally {
+    done.abort();
+    signal.removeEventListener('abort', stop);
+  }
+}
