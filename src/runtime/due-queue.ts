@@ -21,6 +21,11 @@ export class DueQueue<T> {
     return this.#heap[0]?.atMs;
   }
 
+  /** When the key is due, or undefined when it is not in the queue. */
+  get(key: T): number | undefined {
+    return this.#byKey.get(key)?.atMs;
+  }
+
   /** Puts the key at this time, wherever it stood before. */
   set(key: T, atMs: number): void {
     const known = this.#byKey.get(key);

@@ -19,12 +19,11 @@ export async function withTimeLimit<T>(
   const stop = (): void => over.abort(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
-  const expired = clock.sleep(limitMs, done.signal).then(() => {
-    if (done.signal.aborted) return undefined as never;
+  const expired = clock.sleep(limitMs, done.signal).then((): never => {
     over.abort();
     throw onTimeout();
   });
-  // Without a listener a late rejection would end the process.
+  // It also rejects, unheard, after the work is done: without a listener that would end the process.
   expired.catch(() => undefined);
   try {
     return await Promise.race([work(over.signal), expired]);

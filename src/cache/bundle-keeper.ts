@@ -1,0 +1,148 @@
+import { AgentError, toAgentError } from '../core/agent-error.ts';
+import type { CaProvider, DerCertificates } from '../core/ca-provider.ts';
+import { toIsoTime } from '../core/calendar.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { AllBundlesSecret, BundleSecret } from '../core/secret.ts';
+import type { BundleStatus } from '../core/status-report.ts';
+import { sha256Hex } from '../keys/digest.ts';
+import { normalizeRoots } from '../keys/roots.ts';
+import { type BackoffPolicy, backoffMs } from '../runtime/backoff.ts';
+import { withTimeLimit } from '../runtime/time-limit.ts';
+import { Audience } from './audience.ts';
+import type { TrustedRoots } from './issuer.ts';
+
+/** Roots are read again this often, also where the CA tells of changes: expired ones have to go. */
+const REREAD_MS = 10 * 60 * 1000;
+
+const RETRY: BackoffPolicy = { firstMs: 500, longestMs: 30_000 };
+
+export interface BundleKeeperParts {
+  readonly provider: CaProvider;
+  readonly trustDomain: string;
+  /** How long the CA may take for one answer. */
+  readonly timeLimitMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+}
+
+/**
+ * Keeps the trust bundle: the CA's roots, read until they are there, and whenever they change. What is known stays
+ * until something better is known, so a bundle is never empty and never taken away.
+ */
+export class BundleKeeper implements TrustedRoots {
+  readonly audience = new Audience();
+  readonly allBundlesAudience = new Audience();
+  readonly #parts: BundleKeeperParts;
+  #roots: DerCertificates | undefined;
+  #bundle: BundleSecret | undefined;
+  #allBundles: AllBundlesSecret | undefined;
+  #reading: Promise<DerCertificates> | undefined;
+
+  constructor(parts: BundleKeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** The bundle of this trust domain, once it is known. */
+  get bundle(): BundleSecret | undefined {
+    return this.#bundle;
+  }
+
+  get allBundles(): AllBundlesSecret | undefined {
+    return this.#allBundles;
+  }
+
+  /** How many subscribers hold another bundle than the newest, as far as they have said. */
+  get behind(): number {
+    const own = this.#bundle === undefined ? 0 : this.audience.behind(this.#bundle.version);
+    const all = this.#allBundles === undefined ? 0 : this.allBundlesAudience.behind(this.#allBundles.version);
+    return own + all;
+  }
+
+  known(signal: AbortSignal): Promise<DerCertificates> {
+    return this.#roots === undefined ? this.refresh(signal) : Promise.resolve(this.#roots);
+  }
+
+  async refresh(signal: AbortSignal): Promise<DerCertificates> {
+    this.#reading ??= this.#read(signal).finally(() => {
+      this.#reading = undefined;
+    });
+    return await this.#reading;
+  }
+
+  /** Reads and follows the roots until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#readAgainAndAgain(signal), this.#watch(signal)]);
+  }
+
+  status(): BundleStatus[] {
+    if (this.#bundle === undefined) return [];
+    const { trustDomain, version, rootCount, notAfterMs } = this.#bundle;
+    return [{ trustDomain, version, roots: rootCount, notAfterMs, streams: this.audience.size }];
+  }
+
+  async #read(signal: AbortSignal): Promise<DerCertificates> {
+    const { provider, clock, timeLimitMs } = this.#parts;
+    const onTimeout = (): AgentError =>
+      new AgentError('ca-timeout', `${provider.name} did not give its roots within ${timeLimitMs} ms`);
+    const read = await withTimeLimit(clock, timeLimitMs, signal, onTimeout, (limited) => provider.roots(limited));
+    return this.#learn(read);
+  }
+
+  async #readAgainAndAgain(signal: AbortSignal): Promise<void> {
+    const { clock, log, random } = this.#parts;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await this.refresh(signal);
+        failures = 0;
+      } catch (thrown) {
+        failures++;
+        if (!signal.aborted) {
+          log.warn('no roots from the CA; the bundle that is there is kept and served', {
+            error: toAgentError(thrown),
+          });
+        }
+      }
+      await clock.sleep(failures === 0 ? REREAD_MS : backoffMs(RETRY, failures, random()), signal);
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { provider, clock, log, random } = this.#parts;
+    if (provider.watchRoots === undefined) return;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        for await (const roots of provider.watchRoots(signal)) {
+          this.#learn(roots);
+          failures = 0;
+        }
+        if (signal.aborted) return;
+      } catch (thrown) {
+        log.warn('the CA does not tell of its roots any more; trying again', { error: toAgentError(thrown) });
+      }
+      failures++;
+      await clock.sleep(backoffMs(RETRY, failures, random()), signal);
+    }
+  }
+
+  #learn(read: DerCertificates): DerCertificates {
+    const { clock, log, trustDomain } = this.#parts;
+    const { ders, pem, count, notAfterMs, version } = normalizeRoots(read, clock.now());
+    if (this.#roots !== undefined && version === this.#bundle?.version) return this.#roots;
+    this.#roots = ders;
+    this.#bundle = { kind: 'bundle', version, trustDomain, rootsPem: pem, rootCount: count, notAfterMs };
+    this.#allBundles = toAllBundles([this.#bundle]);
+    log.info('trust bundle changed', { trustDomain, version, roots: count, firstExpiry: toIsoTime(notAfterMs) });
+    this.audience.changed();
+    this.allBundlesAudience.changed();
+    return ders;
+  }
+}
+
+function toAllBundles(bundles: readonly BundleSecret[]): AllBundlesSecret {
+  const lines = bundles.map(({ trustDomain, version }) => `${trustDomain}=${version}`);
+  return { kind: 'all-bundles', version: sha256Hex(lines.join('\n')).slice(0, 32), bundles };
+}

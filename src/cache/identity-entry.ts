@@ -1,0 +1,63 @@
+import type { AgentError } from '../core/agent-error.ts';
+import type { CertificateSecret } from '../core/secret.ts';
+import type { CertificateState } from '../core/status-report.ts';
+
+/**
+ * What is known of one identity's certificate: a value, changed only by the functions beside it.
+ *
+ *     wanted -> issuing -> ready -> renewing -> ready | stale -> renewing ...
+ *
+ * There is no transition that drops a certificate: a failure only plans the next try.
+ */
+export interface IdentityEntry {
+  /** The newest certificate that was verified; perhaps expired by now. */
+  readonly certificate: CertificateSecret | undefined;
+  readonly issuing: boolean;
+  /** Failures since the last success. */
+  readonly failures: number;
+  readonly lastFailure: { readonly error: AgentError; readonly atMs: number } | undefined;
+  /** Certificates that replaced another one. */
+  readonly rotations: number;
+}
+
+/** Somebody asked for the identity, and nothing was done yet. */
+export const WANTED: IdentityEntry = {
+  certificate: undefined,
+  issuing: false,
+  failures: 0,
+  lastFailure: undefined,
+  rotations: 0,
+};
+
+/** The CA is being asked. */
+export function started(entry: IdentityEntry): IdentityEntry {
+  return { ...entry, issuing: true };
+}
+
+/** The CA answered with a certificate that was verified. */
+export function issued(entry: IdentityEntry, certificate: CertificateSecret): IdentityEntry {
+  const rotations = entry.rotations + (entry.certificate === undefined ? 0 : 1);
+  return { certificate, issuing: false, failures: 0, lastFailure: undefined, rotations };
+}
+
+/** The try came to nothing; what was there stays. */
+export function failed(entry: IdentityEntry, error: AgentError, atMs: number): IdentityEntry {
+  return { ...entry, issuing: false, failures: entry.failures + 1, lastFailure: { error, atMs } };
+}
+
+/** There is no valid token to show to the CA. That is no failure of the CA's, so it is not counted as one. */
+export function tokenless(entry: IdentityEntry, error: AgentError, atMs: number): IdentityEntry {
+  return { ...entry, lastFailure: { error, atMs } };
+}
+
+/** The certificate, unless it has expired. */
+export function servable({ certificate }: IdentityEntry, nowMs: number): CertificateSecret | undefined {
+  return certificate !== undefined && nowMs < certificate.notAfterMs ? certificate : undefined;
+}
+
+/** The state as `status` names it. `stale`: the last renewal failed, or came too late. */
+export function stateOf(entry: IdentityEntry, nowMs: number): CertificateState {
+  if (entry.certificate === undefined) return entry.issuing ? 'issuing' : 'wanted';
+  if (entry.issuing) return 'renewing';
+  return entry.failures > 0 || nowMs >= entry.certificate.notAfterMs ? 'stale' : 'ready';
+}

@@ -1,0 +1,114 @@
+import type { AgentError } from '../core/agent-error.ts';
+import type { Caller, Identity, Token } from '../core/caller.ts';
+import type { CertificateSecret } from '../core/secret.ts';
+import type { IdentityStatus } from '../core/status-report.ts';
+import { Audience } from './audience.ts';
+import { failed, type IdentityEntry, issued, servable, started, stateOf, tokenless, WANTED } from './identity-entry.ts';
+
+interface Waiter {
+  /** The first attempt that counts for it: one that had begun before it came does not. */
+  readonly fromAttempt: number;
+  readonly settle: (error: AgentError | undefined) => void;
+}
+
+/** One identity in the cache: its entry, the freshest token that was shown for it, and who listens. */
+export class IdentitySlot {
+  readonly identity: Identity;
+  readonly audience = new Audience();
+  #entry: IdentityEntry = WANTED;
+  #token: Token;
+  #tokenExpiresAtMs: number;
+  #tokenRequests = 0;
+  #lacksToken = false;
+  #attempts = 0;
+  #waiters: Waiter[] = [];
+
+  constructor(caller: Caller) {
+    this.identity = caller.identity;
+    this.#token = caller.token;
+    this.#tokenExpiresAtMs = caller.tokenExpiresAtMs;
+  }
+
+  get entry(): IdentityEntry {
+    return this.#entry;
+  }
+
+  servable(nowMs: number): CertificateSecret | undefined {
+    return servable(this.#entry, nowMs);
+  }
+
+  /** Takes the caller's token if it lasts longer than the one that is known. Returns whether it was waited for. */
+  learnToken(caller: Caller): boolean {
+    if (caller.tokenExpiresAtMs <= this.#tokenExpiresAtMs) return false;
+    this.#token = caller.token;
+    this.#tokenExpiresAtMs = caller.tokenExpiresAtMs;
+    this.#tokenRequests = 0;
+    const waitedFor = this.#lacksToken || this.#entry.lastFailure?.error.code === 'ca-token-rejected';
+    this.#lacksToken = false;
+    return waitedFor;
+  }
+
+  /** The token to show to the CA, unless it has expired. */
+  tokenAt(nowMs: number): Token | undefined {
+    return nowMs < this.#tokenExpiresAtMs ? this.#token : undefined;
+  }
+
+  /** Ends one stream, so that its Envoy comes back with a fresh token. Returns how often since one came; 0: no stream. */
+  sendForToken(error: AgentError, atMs: number): number {
+    this.#lacksToken = true;
+    this.#entry = tokenless(this.#entry, error, atMs);
+    return this.audience.sendOneBack() ? ++this.#tokenRequests : 0;
+  }
+
+  start(): void {
+    this.#attempts++;
+    this.#entry = started(this.#entry);
+  }
+
+  succeed(certificate: CertificateSecret): void {
+    this.#entry = issued(this.#entry, certificate);
+    this.audience.changed();
+    this.#settleWaiters(undefined);
+  }
+
+  fail(error: AgentError, atMs: number): void {
+    this.#entry = failed(this.#entry, error, atMs);
+    this.#settleWaiters(error);
+  }
+
+  /** Resolves when an attempt that begins from now on has succeeded; rejects when it has failed. */
+  nextAttempt(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error: AgentError | undefined): void => (error === undefined ? resolve() : reject(error));
+      this.#waiters.push({ fromAttempt: this.#attempts + 1, settle });
+    });
+  }
+
+  /** @param dueMs when the next attempt is planned */
+  status(nowMs: number, dueMs: number | undefined): IdentityStatus {
+    const { certificate, lastFailure, rotations } = this.#entry;
+    const { spiffeId, key } = this.identity;
+    return {
+      spiffeId,
+      ...(key !== spiffeId && { podUid: key.slice(spiffeId.length + 1) }),
+      state: stateOf(this.#entry, nowMs),
+      ...(certificate && {
+        serial: certificate.serial,
+        notBeforeMs: certificate.notBeforeMs,
+        notAfterMs: certificate.notAfterMs,
+      }),
+      ...(dueMs !== undefined && { nextRenewalMs: dueMs }),
+      rotations,
+      streams: this.audience.size,
+      ...(lastFailure && {
+        lastError: { code: lastFailure.error.code, message: lastFailure.error.message, atMs: lastFailure.atMs },
+      }),
+    };
+  }
+
+  #settleWaiters(error: AgentError | undefined): void {
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter(({ fromAttempt }) => fromAttempt > this.#attempts);
+    for (const { fromAttempt, settle } of waiters) if (fromAttempt <= this.#attempts) settle(error);
+  }
+}

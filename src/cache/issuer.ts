@@ -1,0 +1,89 @@
+import { AgentError } from '../core/agent-error.ts';
+import type { CaProvider, DerCertificates } from '../core/ca-provider.ts';
+import type { Identity, Token } from '../core/caller.ts';
+import type { Clock } from '../core/clock.ts';
+import type { CertificateSecret } from '../core/secret.ts';
+import { createCsr } from '../keys/csr.ts';
+import { createKeyPair, type KeyPair, type KeySpec, type PrivateKeyEncoding } from '../keys/key-pair.ts';
+import { type VerifiedIssuance, verifyIssuance } from '../keys/verify-issuance.ts';
+import { withTimeLimit } from '../runtime/time-limit.ts';
+
+/** What is asked of the CA, for every identity alike. */
+export interface IssuancePolicy {
+  readonly key: KeySpec;
+  readonly keyEncoding: PrivateKeyEncoding;
+  readonly ttlMs: number;
+  /** How long the CA may take for one answer. */
+  readonly timeLimitMs: number;
+}
+
+/** The roots that an issued certificate has to lead to. */
+export interface TrustedRoots {
+  /** The roots as they are known; asks the CA when none are known yet. */
+  known(signal: AbortSignal): Promise<DerCertificates>;
+  /** Asks the CA for its roots again, publishes them, and gives them. */
+  refresh(signal: AbortSignal): Promise<DerCertificates>;
+}
+
+/**
+ * Makes one certificate: a new key, a CSR, the CA's signature, the verification of what it answered. Nothing that
+ * was not verified leaves it; it neither retries nor remembers.
+ */
+export class Issuer {
+  readonly #provider: CaProvider;
+  readonly #roots: TrustedRoots;
+  readonly #clock: Clock;
+  readonly #policy: IssuancePolicy;
+
+  constructor(provider: CaProvider, roots: TrustedRoots, clock: Clock, policy: IssuancePolicy) {
+    this.#provider = provider;
+    this.#roots = roots;
+    this.#clock = clock;
+    this.#policy = policy;
+  }
+
+  /** @throws AgentError of the `ca-*` family */
+  async issue({ spiffeId }: Identity, token: Token, signal: AbortSignal): Promise<CertificateSecret> {
+    // Before the certificate: where roots change, everybody has to trust the new one first.
+    const roots = await this.#roots.known(signal);
+    const keyPair = await createKeyPair(this.#policy.key);
+    const csr = createCsr(keyPair, spiffeId);
+    const { ttlMs, timeLimitMs, keyEncoding } = this.#policy;
+    const onTimeout = (): AgentError =>
+      new AgentError('ca-timeout', `${this.#provider.name} did not sign within ${timeLimitMs} ms`);
+    const chain = await withTimeLimit(this.#clock, timeLimitMs, signal, onTimeout, (limited) =>
+      this.#provider.sign({ id: spiffeId, csr, ttlMs, token }, limited),
+    );
+    const verify = (trusted: DerCertificates): VerifiedIssuance => {
+      const nowMs = this.#clock.now();
+      return verifyIssuance({ chain, roots: trusted, spiffeId, publicKeyDer: keyPair.publicKeyDer, nowMs });
+    };
+    const verified = await this.#verifyOrRefresh(roots, verify, signal);
+    return toSecret(verified, spiffeId, keyPair, keyEncoding);
+  }
+
+  /** A chain that does not reach the roots may reach those that the CA has changed to meanwhile. */
+  async #verifyOrRefresh(
+    roots: DerCertificates,
+    verify: (roots: DerCertificates) => VerifiedIssuance,
+    signal: AbortSignal,
+  ): Promise<VerifiedIssuance> {
+    try {
+      return verify(roots);
+    } catch (thrown) {
+      const fresh = await this.#roots.refresh(signal).catch(() => roots);
+      if (fresh === roots) throw thrown;
+      return verify(fresh);
+    }
+  }
+}
+
+function toSecret(
+  { version, chainPem, serial, notBeforeMs, notAfterMs }: VerifiedIssuance,
+  spiffeId: CertificateSecret['spiffeId'],
+  keyPair: KeyPair,
+  encoding: PrivateKeyEncoding,
+): CertificateSecret {
+  const privateKeyPem = keyPair.privateKeyPem(encoding);
+  return { kind: 'certificate', version, spiffeId, chainPem, privateKeyPem, serial, notBeforeMs, notAfterMs };
+}

@@ -1,0 +1,165 @@
+import { AgentError, toAgentError } from '../core/agent-error.ts';
+import { toIsoTime } from '../core/calendar.ts';
+import type { Identity, Token } from '../core/caller.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { CacheMeter } from '../core/meters.ts';
+import type { CertificateSecret } from '../core/secret.ts';
+import { Agenda } from './agenda.ts';
+import type { IdentitySlot } from './identity-slot.ts';
+import { IssuanceQueue } from './issuance-queue.ts';
+import { type RenewalPolicy, renewAtMs } from './lifetime.ts';
+import { retryDelayMs, tokenPatienceMs } from './retry-policy.ts';
+
+export interface RenewerParts {
+  readonly issuer: { issue(identity: Identity, token: Token, signal: AbortSignal): Promise<CertificateSecret> };
+  readonly policy: RenewalPolicy;
+  /** At most so many issuances are in flight together. */
+  readonly maxInFlight: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: CacheMeter;
+  /** The wall clock was set back. */
+  readonly onSetBack: () => void;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/**
+ * Sees to it that each identity has a certificate, long before the last one expires: one issuance in flight for
+ * each, a bounded number together, a backoff for each. A failure never touches the certificate that is there.
+ */
+export class Renewer {
+  readonly #parts: RenewerParts;
+  readonly #agenda: Agenda<IdentitySlot>;
+  readonly #queue: IssuanceQueue<IdentitySlot>;
+  readonly #life = new AbortController();
+
+  constructor(parts: RenewerParts) {
+    this.#parts = parts;
+    const onDue = (slot: IdentitySlot): void => this.#queue.add(slot, this.#laneOf(slot));
+    this.#agenda = new Agenda(parts.clock, onDue, parts.onSetBack);
+    this.#queue = new IssuanceQueue(
+      parts.maxInFlight,
+      (slot) => this.#attempt(slot),
+      (error) => parts.log.error('bug: the renewal of an identity was broken off', { error }),
+    );
+  }
+
+  /** Issuances in flight now. */
+  get inFlight(): number {
+    return this.#queue.running;
+  }
+
+  /** Renews what is due until the signal aborts, then ends what is in flight. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#agenda.run(signal);
+    this.#life.abort();
+    await this.#queue.settled();
+  }
+
+  /** When the next attempt for this identity is planned. */
+  dueMs(slot: IdentitySlot): number | undefined {
+    return this.#agenda.dueMs(slot);
+  }
+
+  /** Plans an attempt for now, in the background unless somebody waits for it. */
+  renewSoon(slot: IdentitySlot): void {
+    this.#agenda.plan(slot, this.#parts.clock.now());
+  }
+
+  /** Somebody waits for this identity's certificate: does now what is due, and leaves a backoff alone. */
+  hurry(slot: IdentitySlot): void {
+    const dueMs = this.#agenda.dueMs(slot);
+    if (dueMs !== undefined && dueMs <= this.#parts.clock.now()) this.#queue.add(slot, 'foreground');
+  }
+
+  /** Renews whatever the plan says; resolves when the new certificate is published. */
+  renewNow(slot: IdentitySlot): Promise<void> {
+    const renewed = slot.nextAttempt();
+    this.#queue.add(slot, 'foreground');
+    return renewed;
+  }
+
+  /** Drops every plan for an identity that is forgotten. */
+  forget(slot: IdentitySlot): void {
+    this.#agenda.cancel(slot);
+    this.#queue.delete(slot);
+  }
+
+  #laneOf(slot: IdentitySlot): 'foreground' | 'background' {
+    const waited = slot.audience.size > 0 && slot.servable(this.#parts.clock.now()) === undefined;
+    return waited ? 'foreground' : 'background';
+  }
+
+  async #attempt(slot: IdentitySlot): Promise<void> {
+    if (this.#life.signal.aborted) return;
+    const { issuer, clock } = this.#parts;
+    const token = slot.tokenAt(clock.now());
+    if (token === undefined) {
+      this.#sendForToken(slot);
+      return;
+    }
+    this.#agenda.cancel(slot);
+    slot.start();
+    try {
+      this.#publish(slot, await issuer.issue(slot.identity, token, this.#life.signal));
+    } catch (thrown) {
+      this.#fail(slot, toAgentError(thrown));
+    }
+  }
+
+  #publish(slot: IdentitySlot, certificate: CertificateSecret): void {
+    const { clock, log, meter, policy, random } = this.#parts;
+    const { notAfterMs, serial } = certificate;
+    const dueMs = renewAtMs(clock.now(), notAfterMs, policy, random());
+    meter.renewed('issued');
+    log.info('certificate issued', {
+      spiffeId: slot.identity.spiffeId,
+      serial,
+      notAfter: toIsoTime(notAfterMs),
+      renewAt: toIsoTime(dueMs),
+      streams: slot.audience.size,
+    });
+    this.#agenda.plan(slot, dueMs);
+    slot.succeed(certificate);
+  }
+
+  #fail(slot: IdentitySlot, error: AgentError): void {
+    const { clock, log, meter, random } = this.#parts;
+    const nowMs = clock.now();
+    const retryAtMs = nowMs + retryDelayMs(error, slot.entry.failures + 1, random());
+    meter.renewed(error.disposition === 'transient' ? 'failed' : 'refused');
+    const held = slot.servable(nowMs);
+    log.warn('no certificate from the CA; what is there is kept and served', {
+      spiffeId: slot.identity.spiffeId,
+      error,
+      retryAt: toIsoTime(retryAtMs),
+      ...(held && { validUntil: toIsoTime(held.notAfterMs) }),
+    });
+    this.#agenda.plan(slot, retryAtMs);
+    slot.fail(error, nowMs);
+  }
+
+  /**
+   * The token has expired. Envoy reads its token file for a new stream only (not for a message on a living one), so
+   * one stream of the identity is ended; the others stay, and a while passes before the next is tried.
+   */
+  #sendForToken(slot: IdentitySlot): void {
+    const { clock, log, meter, random } = this.#parts;
+    meter.renewed('token_expired');
+    const error = new AgentError(
+      'token-expired',
+      'the token shown last has expired: a stream with a fresh one is needed',
+    );
+    this.#agenda.cancel(slot);
+    const requests = slot.sendForToken(error, clock.now());
+    if (requests === 0) return;
+    const askAgainAtMs = clock.now() + tokenPatienceMs(requests, random());
+    this.#agenda.plan(slot, askAgainAtMs);
+    log.info('the token has expired; one stream was ended so that envoy comes back with a fresh one', {
+      spiffeId: slot.identity.spiffeId,
+      askAgainAt: toIsoTime(askAgainAtMs),
+    });
+  }
+}
