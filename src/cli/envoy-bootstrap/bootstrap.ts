@@ -1,0 +1,48 @@
+import { toEnvoyAddress } from './address.ts';
+import { toAgentCluster } from './agent-cluster.ts';
+import type { AgentAccess, BootstrapOptions } from './bootstrap-options.ts';
+import type { EnvoyObject } from './document.ts';
+import { toHttpListener } from './http-listener.ts';
+import { toApiSource, toSdsSource } from './sds-source.ts';
+import { toDownstreamTls, toUpstreamTls } from './tls-context.ts';
+import { toTokenSecret } from './token-secret.ts';
+import { toUpstreamCluster } from './upstream-cluster.ts';
+
+/** A complete Envoy 1.40 bootstrap. All secrets share one `sds_config` object. */
+export function toBootstrap(options: BootstrapOptions): EnvoyObject {
+  const { access } = options;
+  return {
+    node: { id: options.nodeId, cluster: options.nodeCluster },
+    admin: { address: toEnvoyAddress(options.admin) },
+    ...(access.mode === 'ads' ? { dynamic_resources: { ads_config: toApiSource(access) } } : {}),
+    static_resources: toStaticResources(options, toSdsSource(access)),
+  };
+}
+
+function toStaticResources(options: BootstrapOptions, sdsSource: EnvoyObject): EnvoyObject {
+  const { access, role } = options;
+  const listeners: EnvoyObject[] = [];
+  const clusters: EnvoyObject[] = usesEnvoyClient(access) ? [toAgentCluster(access)] : [];
+  if (role !== 'client') {
+    listeners.push(toHttpListener('inbound', options.listener, 'app', toDownstreamTls(options, sdsSource)));
+    clusters.push(toUpstreamCluster('app', options.app));
+  }
+  if (role !== 'server') {
+    listeners.push(toHttpListener('outbound', options.outbound, 'peer'));
+    clusters.push(toUpstreamCluster('peer', options.upstream, toUpstreamTls(options, sdsSource)));
+  }
+  return {
+    ...(needsTokenSecret(access) ? { secrets: [toTokenSecret(access.tokenFile)] } : {}),
+    clusters,
+    listeners,
+  };
+}
+
+/** Whether Envoy's own HTTP client asks the agent, and not Google's. */
+export function usesEnvoyClient(access: AgentAccess): boolean {
+  return access.mode === 'rest' || access.grpcClient === 'envoy-grpc';
+}
+
+function needsTokenSecret(access: AgentAccess): boolean {
+  return usesEnvoyClient(access) && access.tokenSecretFile === undefined;
+}

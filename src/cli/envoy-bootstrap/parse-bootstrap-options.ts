@@ -1,0 +1,126 @@
+import { parseArgs } from 'node:util';
+import { AgentError, quoteUntrusted, toAgentError } from '../../core/agent-error.ts';
+import { isTrustDomain, parseSpiffeId } from '../../core/spiffe-id.ts';
+import type { CommandIo } from '../command.ts';
+import { type Address, parseAddress } from './address.ts';
+import { type AcceptedPeers, type BootstrapOptions, GRPC_CLIENTS, ROLES, SDS_MODES } from './bootstrap-options.ts';
+
+/** What the command line asks for: a bootstrap, or the secret file that one refers to. */
+export interface EnvoyConfigRequest {
+  readonly bootstrap: BootstrapOptions;
+  readonly json: boolean;
+  readonly printTokenSecret: boolean;
+}
+
+const FLAGS = {
+  mode: { type: 'string', default: 'google-grpc' },
+  'grpc-client': { type: 'string' },
+  socket: { type: 'string' },
+  'token-file': { type: 'string', default: '/var/run/secrets/tokens/istio-token' },
+  'token-secret-file': { type: 'string' },
+  'print-token-secret': { type: 'boolean', default: false },
+  'node-id': { type: 'string', default: 'sidecar' },
+  cluster: { type: 'string', default: 'sidecar' },
+  'admin-address': { type: 'string', default: '127.0.0.1' },
+  'admin-port': { type: 'string', default: '15000' },
+  role: { type: 'string', default: 'both' },
+  name: { type: 'string', multiple: true },
+  bundle: { type: 'string', default: 'ROOTCA' },
+  'spiffe-id': { type: 'string', multiple: true },
+  'trust-domain': { type: 'string' },
+  'listener-address': { type: 'string', default: '0.0.0.0' },
+  'listener-port': { type: 'string', default: '8443' },
+  app: { type: 'string', default: '127.0.0.1:8080' },
+  'outbound-address': { type: 'string', default: '127.0.0.1' },
+  'outbound-port': { type: 'string', default: '15001' },
+  upstream: { type: 'string', default: '127.0.0.1:8443' },
+  json: { type: 'boolean', default: false },
+} as const;
+
+/** Understands the flags of `envoy-config`, or rejects them all at once with `settings-invalid`. */
+export function parseBootstrapOptions(argv: readonly string[], env: CommandIo['env']): EnvoyConfigRequest {
+  const flags = parseFlags(argv);
+  const { SDS_UDS_PATH, TRUST_DOMAIN } = env;
+  const faults: string[] = [];
+  const mode = oneOf(faults, '--mode', flags.mode, SDS_MODES);
+  const grpcClient = flags['grpc-client'] ?? (mode === 'envoy-grpc' ? 'envoy-grpc' : 'google-grpc');
+  const bootstrap: BootstrapOptions = {
+    access: {
+      mode,
+      grpcClient: oneOf(faults, '--grpc-client', grpcClient, GRPC_CLIENTS),
+      socketPath: absolute(faults, '--socket', flags.socket ?? SDS_UDS_PATH ?? '/var/run/sds/uds_path'),
+      tokenFile: absolute(faults, '--token-file', flags['token-file']),
+      tokenSecretFile: absolute(faults, '--token-secret-file', flags['token-secret-file']),
+    },
+    nodeId: flags['node-id'],
+    nodeCluster: flags.cluster,
+    admin: listenOn(faults, 'admin', flags['admin-address'], flags['admin-port']),
+    role: oneOf(faults, '--role', flags.role, ROLES),
+    certificateNames: toCertificateNames(flags.name),
+    bundleName: flags.bundle,
+    peers: toPeers(faults, flags['spiffe-id'] ?? [], flags['trust-domain'] ?? TRUST_DOMAIN ?? 'cluster.local'),
+    listener: listenOn(faults, 'listener', flags['listener-address'], flags['listener-port']),
+    app: connectTo(faults, '--app', flags.app),
+    outbound: listenOn(faults, 'outbound', flags['outbound-address'], flags['outbound-port']),
+    upstream: connectTo(faults, '--upstream', flags.upstream),
+  };
+  if (mode.endsWith('-grpc') && mode !== grpcClient) {
+    faults.push(`--grpc-client ${grpcClient} contradicts --mode ${mode}: leave one of them out`);
+  }
+  if (faults.length > 0) throw new AgentError('settings-invalid', faults.join('\n'));
+  return { bootstrap, json: flags.json, printTokenSecret: flags['print-token-secret'] };
+}
+
+/** Word for an unknown flag, or one without its value, comes from Node and names it. */
+function parseFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS }).values;
+  } catch (error) {
+    throw new AgentError('settings-invalid', error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The value if it is allowed; else a fault, and the first allowed one to go on with. */
+function oneOf<T extends string>(faults: string[], flag: string, value: string, allowed: readonly [T, ...T[]]): T {
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) faults.push(`${flag} is ${quoteUntrusted(value)}: it must be one of ${allowed.join(', ')}`);
+  return found ?? allowed[0];
+}
+
+function absolute<T extends string | undefined>(faults: string[], flag: string, path: T): T {
+  if (path !== undefined && !path.startsWith('/')) {
+    faults.push(`${flag} is ${quoteUntrusted(path)}: it must be an absolute path, as Envoy may run elsewhere`);
+  }
+  return path;
+}
+
+function listenOn(faults: string[], what: string, host: string, port: string): Address {
+  if (host.startsWith('unix:')) return connectTo(faults, `--${what}-address`, host);
+  return connectTo(faults, `--${what}-address:--${what}-port`, `${host.includes(':') ? `[${host}]` : host}:${port}`);
+}
+
+function connectTo(faults: string[], flag: string, text: string): Address {
+  const address = parseAddress(text);
+  if (address !== undefined) return address;
+  faults.push(`${flag} is ${quoteUntrusted(text)}: it must be HOST:PORT, [ADDRESS]:PORT for IPv6, or unix:/PATH`);
+  return { kind: 'tcp', host: '127.0.0.1', port: 0 };
+}
+
+function toCertificateNames([first = 'default', ...others]: readonly string[] = []): readonly [string, ...string[]] {
+  return [first, ...others];
+}
+
+function toPeers(faults: string[], spiffeIds: readonly string[], trustDomain: string): AcceptedPeers {
+  if (spiffeIds.length === 0) {
+    if (!isTrustDomain(trustDomain)) faults.push(`--trust-domain is ${quoteUntrusted(trustDomain)}: it must be a name`);
+    return { kind: 'trust-domain', trustDomain };
+  }
+  for (const id of spiffeIds) {
+    try {
+      parseSpiffeId(id);
+    } catch (error) {
+      faults.push(`--spiffe-id: ${toAgentError(error).message}`);
+    }
+  }
+  return { kind: 'exact', spiffeIds };
+}
