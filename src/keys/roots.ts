@@ -1,0 +1,58 @@
+import { AgentError } from '../core/agent-error.ts';
+import type { DerCertificates } from '../core/ca-provider.ts';
+import { type Certificate, parseCertificate } from './certificate.ts';
+import { sha256Hex } from './digest.ts';
+import { toPemBundle } from './pem.ts';
+
+/** The roots of a trust domain in their one canonical form: equal sets have equal bytes. */
+export interface NormalizedRoots {
+  /** PEM of all, sorted, each once, a newline after each block. */
+  readonly pem: Buffer;
+  readonly count: number;
+  /** When the first of them expires. */
+  readonly notAfterMs: number;
+  /** A digest of `pem`, 32 hex characters. */
+  readonly version: string;
+  readonly ders: DerCertificates;
+  /** How many were left out because they are not certificates, or none of a CA. */
+  readonly unusable: number;
+  /** How many were left out because they have expired. */
+  readonly expired: number;
+}
+
+/**
+ * Brings what a CA gave as its roots into canonical form.
+ *
+ * @throws AgentError `ca-answer-invalid` when nothing usable is left: peers cannot do with an empty bundle
+ */
+export function normalizeRoots(ders: DerCertificates, nowMs: number): NormalizedRoots {
+  const certificates = ders.flatMap(parseCa);
+  const unusable = ders.length - certificates.length;
+  const valid = certificates.filter(({ notAfterMs }) => nowMs < notAfterMs);
+  const expired = certificates.length - valid.length;
+  if (valid.length === 0) {
+    const counts = `${ders.length} given, ${unusable} not CA certificates, ${expired} expired`;
+    throw new AgentError('ca-answer-invalid', `the CA gave no usable root: ${counts}`);
+  }
+  const sorted = valid.map(({ der }) => der).sort(Buffer.compare);
+  const unique = sorted.filter((der, index) => index === 0 || Buffer.compare(der, sorted[index - 1] ?? der) !== 0);
+  const pem = Buffer.from(toPemBundle('CERTIFICATE', unique));
+  return {
+    pem,
+    count: unique.length,
+    notAfterMs: Math.min(...valid.map(({ notAfterMs }) => notAfterMs)),
+    version: sha256Hex(pem).slice(0, 32),
+    ders: unique,
+    unusable,
+    expired,
+  };
+}
+
+function parseCa(der: Uint8Array): Certificate[] {
+  try {
+    const certificate = parseCertificate(der);
+    return certificate.isCa ? [certificate] : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,179 @@
+import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
+import type { DerCertificates } from '../core/ca-provider.ts';
+import { toIsoTime } from '../core/calendar.ts';
+import type { SpiffeId } from '../core/spiffe-id.ts';
+import { type Certificate, isSelfSigned, isSignedBy, parseCertificate, sameBytes } from './certificate.ts';
+import { sha256Hex } from './digest.ts';
+import { ObjectId } from './object-ids.ts';
+import { toPemBundle } from './pem.ts';
+
+/** What a CA answered, and what it was asked for. */
+export interface Issuance {
+  /** Leaf first, each signed by the next; a root at the end is allowed. */
+  readonly chain: DerCertificates;
+  /** The roots that peers trust; those that are not certificates are passed over. */
+  readonly roots: DerCertificates;
+  readonly spiffeId: SpiffeId;
+  /** SubjectPublicKeyInfo in DER of the key that the request was made with. */
+  readonly publicKeyDer: Uint8Array;
+  readonly nowMs: number;
+}
+
+/** A chain that every peer with these roots accepts. */
+export interface VerifiedIssuance {
+  /** PEM, leaf first, without a root at the end, a newline after each block. */
+  readonly chainPem: Buffer;
+  /** The leaf's, in lower-case hex. */
+  readonly serial: string;
+  readonly notBeforeMs: number;
+  /** When the first certificate of the chain expires: with it the chain is of no use any more. */
+  readonly notAfterMs: number;
+  /** A digest of the chain alone, 32 hex characters. */
+  readonly version: string;
+}
+
+/**
+ * Verifies what a CA answered, as Envoy's peers will (RFC 5280, 6.1; X509-SVID, section 5) and stricter: exactly
+ * the identity and the key that were asked for.
+ *
+ * @throws AgentError `ca-answer-invalid`, naming exactly what is wrong
+ */
+export function verifyIssuance({ chain, roots, spiffeId, publicKeyDer, nowMs }: Issuance): VerifiedIssuance {
+  const [leaf, ...issuers] = parseChain(chain);
+  if (leaf === undefined) throw refused('its chain is empty');
+  verifyLeaf(leaf, spiffeId, publicKeyDer);
+  const path = withoutRoot([leaf, ...issuers]);
+  verifyPath(path, parseRoots(roots), nowMs);
+  const chainPem = Buffer.from(
+    toPemBundle(
+      'CERTIFICATE',
+      path.map(({ der }) => der),
+    ),
+  );
+  return {
+    chainPem,
+    serial: leaf.serial,
+    notBeforeMs: leaf.notBeforeMs,
+    notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs)),
+    version: sha256Hex(chainPem).slice(0, 32),
+  };
+}
+
+/** More than any sensible hierarchy has, and a bound on the work for an answer. */
+const LONGEST_CHAIN = 10;
+
+function parseChain(chain: DerCertificates): Certificate[] {
+  if (chain.length > LONGEST_CHAIN) throw refused(`its chain has ${chain.length} certificates`);
+  return chain.map((der, index) => {
+    try {
+      return parseCertificate(der);
+    } catch (cause) {
+      const fault = cause instanceof AgentError ? cause.message : 'not a certificate';
+      throw new AgentError('ca-answer-invalid', `${ANSWER} ${nameOf(index)} is ${fault}`, { cause });
+    }
+  });
+}
+
+function parseRoots(roots: DerCertificates): Certificate[] {
+  return roots.flatMap((der) => {
+    try {
+      return [parseCertificate(der)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function verifyLeaf(leaf: Certificate, spiffeId: SpiffeId, publicKeyDer: Uint8Array): void {
+  if (!sameBytes(leaf.publicKeyDer, publicKeyDer))
+    throw refused('its certificate is for another key than the one asked for');
+  if (!leaf.uriSans.includes(spiffeId)) {
+    const found = leaf.subjectAltNames[0];
+    const instead = found === undefined ? 'no name at all' : `${found.kind} ${quoteUntrusted(found.value)}`;
+    throw refused(`its certificate is for ${instead} instead of ${quoteUntrusted(spiffeId)}`);
+  }
+  const extra = leaf.subjectAltNames.filter(({ kind, value }) => kind !== 'uri' || value !== spiffeId)[0];
+  if (extra !== undefined) {
+    throw refused(
+      `its certificate has another name beside the SPIFFE ID: ${extra.kind} ${quoteUntrusted(extra.value)}`,
+    );
+  }
+  if (leaf.subjectAltNames.length > 1) throw refused('its certificate has the SPIFFE ID more than once');
+  if (leaf.isCa || leaf.keyUsage?.includes('keyCertSign'))
+    throw refused('its certificate is one of a CA, not of a workload');
+  // X509-SVID, section 4.3; Envoy enforces it as well.
+  if (!leaf.keyUsage?.includes('digitalSignature'))
+    throw refused('its certificate lacks the key usage digitalSignature');
+}
+
+/** The chain up to a self-signed root, which a peer has to have by itself. */
+function withoutRoot(chain: readonly Certificate[]): readonly Certificate[] {
+  const last = chain.at(-1);
+  return chain.length > 1 && last !== undefined && isSelfSigned(last) ? chain.slice(0, -1) : chain;
+}
+
+function verifyPath(path: readonly Certificate[], roots: readonly Certificate[], nowMs: number): void {
+  for (const [index, certificate] of path.entries()) {
+    verifyExtensions(certificate, nameOf(index));
+    verifyTime(certificate, nameOf(index), nowMs);
+    if (index > 0) verifyIssuer(certificate, nameOf(index), index - 1);
+    const next = path[index + 1];
+    if (next !== undefined && !isSignedBy(certificate, next)) {
+      throw refused(
+        `${nameOf(index)} is not signed by ${nameOf(index + 1)}: the order must be leaf first, each signed by the next`,
+      );
+    }
+  }
+  verifyAnchor(path, roots, nowMs);
+}
+
+function verifyAnchor(path: readonly Certificate[], roots: readonly Certificate[], nowMs: number): void {
+  const last = path.at(-1);
+  if (last === undefined) return;
+  const anchors = roots.filter((root) => sameBytes(root.der, last.der) || isSignedBy(last, root));
+  if (anchors.length === 0) throw refused(`its chain does not reach any of the ${roots.length} trusted roots`);
+  const valid = anchors.find((root) => root.notBeforeMs <= nowMs && nowMs < root.notAfterMs) ?? anchors[0];
+  if (valid === undefined) return;
+  verifyTime(valid, 'its root', nowMs);
+  if (!sameBytes(valid.der, last.der)) verifyIssuer(valid, 'its root', path.length - 1);
+}
+
+function verifyExtensions(certificate: Certificate, name: string): void {
+  const [unknown] = certificate.unknownCritical;
+  if (unknown !== undefined) throw refused(`${name} has the critical extension ${unknown}, which peers do not know`);
+  const { extKeyUsage } = certificate;
+  if (extKeyUsage === undefined) return;
+  for (const purpose of ['clientAuth', 'serverAuth'] as const) {
+    if (!extKeyUsage.includes(ObjectId[purpose])) throw refused(`${name} lacks the extended key usage ${purpose}`);
+  }
+}
+
+function verifyTime({ notBeforeMs, notAfterMs }: Certificate, name: string, nowMs: number): void {
+  if (nowMs < notBeforeMs) {
+    const times = `valid from ${toIsoTime(notBeforeMs)}, and here it is ${toIsoTime(nowMs)}`;
+    throw refused(`${name} is not yet valid (${times}): look at the clocks of the CA and of this node`);
+  }
+  if (nowMs >= notAfterMs)
+    throw refused(`${name} has expired at ${toIsoTime(notAfterMs)}, and here it is ${toIsoTime(nowMs)}`);
+}
+
+/** @param below how many intermediates stand between the certificate and the leaf */
+function verifyIssuer(certificate: Certificate, name: string, below: number): void {
+  if (!certificate.isCa) throw refused(`${name} is not one of a CA`);
+  if (certificate.keyUsage !== undefined && !certificate.keyUsage.includes('keyCertSign')) {
+    throw refused(`${name} lacks the key usage keyCertSign`);
+  }
+  if (certificate.pathLength !== undefined && certificate.pathLength < below) {
+    throw refused(`${name} allows ${certificate.pathLength} intermediates below it, and the chain has ${below}`);
+  }
+}
+
+function nameOf(index: number): string {
+  return index === 0 ? 'its certificate' : `certificate ${index + 1} of its chain`;
+}
+
+const ANSWER = "the CA's answer is refused:";
+
+function refused(fault: string): AgentError {
+  return new AgentError('ca-answer-invalid', `${ANSWER} ${fault}`);
+}
