@@ -1,0 +1,148 @@
+import type { ErrorCode } from '../core/agent-error.ts';
+import type { CaOperation, RenewalResult } from '../core/meters.ts';
+import type { SecretKind } from '../core/secret.ts';
+import type { CertificateState } from '../core/status-report.ts';
+
+/** Every metric of the agent's own carries this prefix. */
+export const METRIC_PREFIX = 'sds_agent_';
+
+export interface MetricDeclaration {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** Each label with all the values that it can take, or with a phrase where a setting decides them. */
+  readonly labels: Readonly<Record<string, readonly string[] | string>>;
+  /** Upper bounds, in seconds. */
+  readonly buckets?: readonly number[];
+}
+
+/** The keys of a record, typed. */
+export function keysOf<T extends object>(record: T): Extract<keyof T, string>[] {
+  const keys: Extract<keyof T, string>[] = [];
+  for (const key in record) keys.push(key);
+  return keys;
+}
+
+type CaResult = 'ok' | Extract<ErrorCode, `ca-${string}`> | 'other';
+type TokenResult = 'ok' | 'remembered' | Extract<ErrorCode, `token-${string}`> | 'other';
+
+// Written as records, so that the compiler proves each list complete.
+const SECRET_KINDS = keysOf({ certificate: true, bundle: true, 'all-bundles': true } satisfies Record<
+  SecretKind,
+  true
+>);
+const CERTIFICATE_STATES = keysOf({
+  wanted: true,
+  issuing: true,
+  ready: true,
+  renewing: true,
+  stale: true,
+} satisfies Record<CertificateState, true>);
+const RENEWAL_RESULTS = keysOf({
+  issued: true,
+  failed: true,
+  refused: true,
+  token_expired: true,
+} satisfies Record<RenewalResult, true>);
+const CA_OPERATIONS = keysOf({ sign: true, roots: true } satisfies Record<CaOperation, true>);
+const CA_RESULTS = keysOf({
+  ok: true,
+  'ca-unavailable': true,
+  'ca-timeout': true,
+  'ca-overloaded': true,
+  'ca-token-rejected': true,
+  'ca-permission-denied': true,
+  'ca-request-refused': true,
+  'ca-answer-invalid': true,
+  'ca-state-broken': true,
+  other: true,
+} satisfies Record<CaResult, true>);
+const TOKEN_RESULTS = keysOf({
+  ok: true,
+  remembered: true,
+  'token-missing': true,
+  'token-ambiguous': true,
+  'token-malformed': true,
+  'token-rejected': true,
+  'token-expired': true,
+  'token-verifier-unavailable': true,
+  other: true,
+} satisfies Record<TokenResult, true>);
+const PROVIDERS = 'the names in `CA_PROVIDER`';
+
+/** Every metric of the agent's own, by name without the prefix. The document `docs/metrics.md` is made from it. */
+export const METRICS = {
+  build_info: {
+    type: 'gauge',
+    help: 'Always 1; the labels say what runs.',
+    labels: { version: "the agent's version", node_version: "Node's version" },
+  },
+  streams: { type: 'gauge', help: 'Open secret streams.', labels: {} },
+  connections: { type: 'gauge', help: 'Open connections to the SDS socket.', labels: {} },
+  pending_subscriptions: {
+    type: 'gauge',
+    help: 'Names that streams are subscribed to and nothing is served under yet: unknown, or not ready.',
+    labels: {},
+  },
+  responses_total: {
+    type: 'counter',
+    help: 'Resources sent in discovery responses.',
+    labels: { kind: SECRET_KINDS },
+  },
+  acks_total: {
+    type: 'counter',
+    help: 'Answers of Envoys to what they were sent; a nack is a secret that Envoy refused, stale an answer to an earlier response.',
+    labels: { result: ['ack', 'nack', 'stale'] },
+  },
+  push_delay_seconds: {
+    type: 'histogram',
+    help: 'From the change of a secret to its response being handed to the transport, per stream.',
+    labels: {},
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+  },
+  first_secret_seconds: {
+    type: 'histogram',
+    help: "From a stream's first request to its first response; long when a certificate had to be issued for it.",
+    labels: {},
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  },
+  secrets: {
+    type: 'gauge',
+    help: 'Secrets that the agent keeps. A stale certificate is one whose renewal has failed; it is served until it expires.',
+    labels: { kind: ['certificate', 'bundle'], status: CERTIFICATE_STATES },
+  },
+  secret_earliest_expiry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the first of the secrets that are kept expires, in Unix time; absent while there is none.',
+    labels: { kind: ['certificate', 'bundle'] },
+  },
+  renewals_total: {
+    type: 'counter',
+    help: 'Ended issuances, first ones and renewals: issued, failed at the CA, refused by our verification of what it answered, or not possible because the token that is remembered has expired.',
+    labels: { result: RENEWAL_RESULTS },
+  },
+  ca_requests_total: {
+    type: 'counter',
+    help: 'Ended requests to the certificate authority.',
+    labels: { provider: PROVIDERS, operation: CA_OPERATIONS, result: CA_RESULTS },
+  },
+  ca_request_duration_seconds: {
+    type: 'histogram',
+    help: 'How long requests to the certificate authority took, failed ones too.',
+    labels: { provider: PROVIDERS, operation: CA_OPERATIONS },
+    buckets: [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  },
+  ca_inflight: { type: 'gauge', help: 'Requests to the certificate authority that are running.', labels: {} },
+  ca_retries_total: {
+    type: 'counter',
+    help: 'Requests to the certificate authority that were made again after a failure.',
+    labels: { provider: PROVIDERS },
+  },
+  token_verifications_total: {
+    type: 'counter',
+    help: 'Verified tokens of callers; remembered is one that was verified before and has not expired.',
+    labels: { verifier: 'the names in `TOKEN_VERIFIER`', result: TOKEN_RESULTS },
+  },
+  bundle_roots: { type: 'gauge', help: 'Root certificates in the trust bundles that are kept.', labels: {} },
+} as const satisfies Readonly<Record<string, MetricDeclaration>>;
+
+export type MetricName = keyof typeof METRICS;

@@ -1,0 +1,164 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clock } from '../core/clock.ts';
+import type { CacheMeter, CaMeter, SdsMeter, TokenMeter, TransportMeter } from '../core/meters.ts';
+import type { AgentStatus, AgentView } from '../core/status-report.ts';
+import { keysOf, METRIC_PREFIX, METRICS, type MetricDeclaration, type MetricName } from './metric-table.ts';
+import { collectProcessMetrics } from './process-metrics.ts';
+
+export interface MetricsOptions {
+  readonly clock: Clock;
+  /** The agent's version, for `build_info`. */
+  readonly version: string;
+  /** Whether Node's own process metrics are there too; on unless said otherwise. */
+  readonly processMetrics?: boolean;
+}
+
+/** What the rooms report to, and the text in which Prometheus reads it. */
+export interface Metrics {
+  readonly transport: TransportMeter;
+  readonly sds: SdsMeter;
+  readonly cache: CacheMeter;
+  readonly ca: CaMeter;
+  readonly token: TokenMeter;
+  readonly contentType: string;
+  /** All metrics in Prometheus' text format; what the view knows is asked for at this moment. */
+  expose(view: AgentView): Promise<string>;
+}
+
+/** Makes every metric of `METRICS` in a registry of its own. */
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  if (options.processMetrics !== false) collectProcessMetrics(registry);
+  gauge(registry, 'build_info').set({ version: options.version, node_version: process.versions.node }, 1);
+  const refresh = createStatusGauges(registry);
+  return {
+    transport: createTransportMeter(registry),
+    sds: createSdsMeter(registry),
+    cache: createCacheMeter(registry),
+    ca: createCaMeter(registry, options.clock),
+    token: createTokenMeter(registry),
+    contentType: registry.contentType,
+    expose(view) {
+      refresh(view.status());
+      return registry.metrics();
+    },
+  };
+}
+
+function createTransportMeter(registry: Registry): TransportMeter {
+  const connections = gauge(registry, 'connections');
+  return {
+    connectionOpened: () => connections.inc(),
+    connectionClosed: () => connections.dec(),
+  };
+}
+
+function createSdsMeter(registry: Registry): SdsMeter {
+  const streams = gauge(registry, 'streams');
+  const pending = gauge(registry, 'pending_subscriptions');
+  const responses = counter(registry, 'responses_total');
+  const acks = counter(registry, 'acks_total');
+  const pushDelay = histogram(registry, 'push_delay_seconds');
+  const firstSecret = histogram(registry, 'first_secret_seconds');
+  for (const kind of METRICS.responses_total.labels.kind) responses.inc({ kind }, 0);
+  for (const result of METRICS.acks_total.labels.result) acks.inc({ result }, 0);
+  return {
+    streamOpened: () => streams.inc(),
+    streamClosed: () => streams.dec(),
+    served: (kind) => responses.inc({ kind }),
+    acknowledged: (result) => acks.inc({ result }),
+    pendingChanged: (by) => pending.inc(by),
+    pushed: (delaySeconds) => pushDelay.observe(delaySeconds),
+    firstServed: (delaySeconds) => firstSecret.observe(delaySeconds),
+  };
+}
+
+function createCacheMeter(registry: Registry): CacheMeter {
+  const renewals = counter(registry, 'renewals_total');
+  for (const result of METRICS.renewals_total.labels.result) renewals.inc({ result }, 0);
+  return { renewed: (result) => renewals.inc({ result }) };
+}
+
+function createCaMeter(registry: Registry, clock: Clock): CaMeter {
+  const requests = counter(registry, 'ca_requests_total');
+  const durations = histogram(registry, 'ca_request_duration_seconds');
+  const inflight = gauge(registry, 'ca_inflight');
+  const retries = counter(registry, 'ca_retries_total');
+  const results = METRICS.ca_requests_total.labels.result;
+  return {
+    requestStarted(provider, operation) {
+      const startedMs = clock.monotonic();
+      inflight.inc();
+      return (result) => {
+        inflight.dec();
+        requests.inc({ provider, operation, result: closed(results, result) });
+        durations.observe({ provider, operation }, (clock.monotonic() - startedMs) / 1000);
+      };
+    },
+    retried: (provider) => retries.inc({ provider }),
+  };
+}
+
+function createTokenMeter(registry: Registry): TokenMeter {
+  const verifications = counter(registry, 'token_verifications_total');
+  const results = METRICS.token_verifications_total.labels.result;
+  return { verified: (verifier, result) => verifications.inc({ verifier, result: closed(results, result) }) };
+}
+
+/** The gauges that are computed when somebody asks. */
+function createStatusGauges(registry: Registry): (status: AgentStatus) => void {
+  const secrets = gauge(registry, 'secrets');
+  const expiry = gauge(registry, 'secret_earliest_expiry_timestamp_seconds');
+  const roots = gauge(registry, 'bundle_roots');
+  const setExpiry = (kind: 'certificate' | 'bundle', expiriesMs: readonly number[]): void => {
+    // Absent rather than 0: an alert on an expiry that is near would fire for what does not exist.
+    if (expiriesMs.length === 0) expiry.remove({ kind });
+    else expiry.set({ kind }, expiriesMs.reduce((earliest, ms) => Math.min(earliest, ms)) / 1000);
+  };
+  return ({ identities, bundles }) => {
+    for (const status of METRICS.secrets.labels.status) {
+      secrets.set({ kind: 'certificate', status }, identities.filter(({ state }) => state === status).length);
+    }
+    secrets.set({ kind: 'bundle', status: 'ready' }, bundles.length);
+    setExpiry(
+      'certificate',
+      identities.flatMap(({ notAfterMs }) => notAfterMs ?? []),
+    );
+    setExpiry(
+      'bundle',
+      bundles.map(({ notAfterMs }) => notAfterMs),
+    );
+    roots.set(bundles.reduce((sum, bundle) => sum + bundle.roots, 0));
+  };
+}
+
+/** A value that is not in a label's closed set is counted under `other`. */
+function closed(values: readonly string[], value: string): string {
+  return values.includes(value) ? value : 'other';
+}
+
+type NameOf<Type extends MetricDeclaration['type']> = {
+  [N in MetricName]: (typeof METRICS)[N]['type'] extends Type ? N : never;
+}[MetricName];
+type LabelOf<N extends MetricName> = Extract<keyof (typeof METRICS)[N]['labels'], string>;
+
+function counter<N extends NameOf<'counter'>>(registry: Registry, name: N): Counter<LabelOf<N>> {
+  return new Counter(configure<N>(registry, name));
+}
+
+function gauge<N extends NameOf<'gauge'>>(registry: Registry, name: N): Gauge<LabelOf<N>> {
+  return new Gauge(configure<N>(registry, name));
+}
+
+function histogram<N extends NameOf<'histogram'>>(registry: Registry, name: N): Histogram<LabelOf<N>> {
+  return new Histogram({ ...configure<N>(registry, name), buckets: [...METRICS[name].buckets] });
+}
+
+function configure<N extends MetricName>(registry: Registry, name: N) {
+  return {
+    name: `${METRIC_PREFIX}${name}`,
+    help: METRICS[name].help,
+    labelNames: keysOf(METRICS[name].labels),
+    registers: [registry],
+  };
+}

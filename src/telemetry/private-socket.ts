@@ -1,0 +1,95 @@
+import { lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { AgentError } from '../core/agent-error.ts';
+
+/** The kernel's limit (sun_path, 108 bytes with a terminating zero); longer paths would be cut silently. */
+const LONGEST_PATH_BYTES = 107;
+const SETTING = 'ADMIN_SOCKET';
+
+/**
+ * Binds a unix socket that only this user can connect to (0600), in place of one that a dead agent left behind.
+ * The directory is made (0700) where it is missing. The socket is bound under another name and then renamed, so
+ * that at every moment the path leads to the old socket or to the new one.
+ *
+ * @param bind listens at the path it is given
+ * @returns what removes the socket again, unless somebody else has replaced it meanwhile
+ * @throws AgentError `socket-unusable` when somebody listens there, something else is there, or it cannot be made
+ */
+export async function bindPrivateSocket(
+  path: string,
+  bind: (path: string) => Promise<unknown>,
+): Promise<() => Promise<void>> {
+  const newPath = join(dirname(path), `.new-${process.pid}`);
+  if (Math.max(Buffer.byteLength(path), Buffer.byteLength(newPath)) > LONGEST_PATH_BYTES) {
+    throw new AgentError(
+      'socket-unusable',
+      `${SETTING} ${path} is longer than ${LONGEST_PATH_BYTES} bytes: choose a shorter path`,
+    );
+  }
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await requireUnused(path);
+    await rm(newPath, { force: true });
+    await withUmask(0o177, () => bind(newPath));
+    const ours = await lstat(newPath);
+    await rename(newPath, path);
+    return () => removeOurs(path, ours.ino);
+  } catch (cause) {
+    await rm(newPath, { force: true }).catch(() => undefined);
+    if (cause instanceof AgentError) throw cause;
+    const reason = cause instanceof Error ? cause.message : 'unknown error';
+    throw new AgentError('socket-unusable', `cannot make the admin socket ${path} (${SETTING}): ${reason}`, { cause });
+  }
+}
+
+/** The mode is right from the first moment: `chmod` after the bind would leave one in which anybody can connect. */
+function withUmask<T>(mask: number, work: () => T): T {
+  const before = process.umask(mask);
+  try {
+    // Node binds a unix socket before `listen` returns.
+    return work();
+  } finally {
+    process.umask(before);
+  }
+}
+
+async function requireUnused(path: string): Promise<void> {
+  const found = await statOf(path);
+  if (found === undefined) return;
+  if (!found.isSocket()) {
+    throw new AgentError('socket-unusable', `${path} is not a socket: remove it, or set ${SETTING} to another path`);
+  }
+  if (await isAnswered(path)) {
+    const advice = `stop it, or set ${SETTING} to another path`;
+    throw new AgentError('socket-unusable', `another agent listens at ${path}: ${advice}`);
+  }
+}
+
+/** Only a refused connection proves that nobody listens; anything else might be somebody busy. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
+    });
+  });
+}
+
+async function removeOurs(path: string, inode: number): Promise<void> {
+  const found = await statOf(path);
+  if (found?.ino === inode) await rm(path, { force: true });
+}
+
+async function statOf(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
