@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AgentError } from '../../src/core/agent-error.ts';
+import { FakeClock, hours, minutes, settle } from '../fakes/fake-clock.ts';
+import { MemoryCa } from '../fakes/memory-ca.ts';
+import { CacheWorld } from './cache-world.ts';
+
+const DOWN = new AgentError('ca-unavailable', 'the CA is down');
+
+test('the bundle is there before anybody asks, and each listener finds it', async () => {
+  await using world = await CacheWorld.start();
+  const listener = world.listenToBundle();
+  assert.equal(listener.last?.kind, 'bundle');
+  assert.equal(listener.changes, 0);
+});
+
+test('roots that stay the same are pushed to nobody, however often they are read', async () => {
+  await using world = await CacheWorld.start();
+  const listener = world.listenToBundle();
+  await world.clock.advance(hours(5));
+  assert.equal(listener.changes, 0);
+  assert.ok(world.ca.rootRequests > 20);
+});
+
+test('a changed bundle is pushed once to each bundle listener and to no certificate listener', async () => {
+  await using world = await CacheWorld.start();
+  const bundles = [world.listenToBundle(), world.listenToBundle()];
+  const certificate = world.listen(world.caller('web'));
+  await settle();
+  const other = await MemoryCa.create(new FakeClock());
+  world.ca.addRoots([other.rootDer]);
+  await settle();
+  assert.deepEqual(
+    bundles.map(({ changes }) => changes),
+    [1, 1],
+  );
+  assert.equal(certificate.changes, 1);
+  assert.equal(world.bundles.bundle?.rootCount, 2);
+});
+
+test('the bundle of every trust domain changes with its only part', async () => {
+  await using world = await CacheWorld.start();
+  const before = world.bundles.allBundles;
+  world.ca.addRoots([(await MemoryCa.create(new FakeClock())).rootDer]);
+  await settle();
+  assert.equal(before?.bundles.length, 1);
+  assert.notEqual(world.bundles.allBundles?.version, before?.version);
+});
+
+test('another trust domain has no bundle here', async () => {
+  await using world = await CacheWorld.start();
+  assert.equal(world.cache.peek({ kind: 'bundle', trustDomain: 'elsewhere.example' }), undefined);
+});
+
+test('a CA that is down takes no bundle away', async () => {
+  await using world = await CacheWorld.start();
+  const listener = world.listenToBundle();
+  world.ca.failWith(DOWN);
+  await world.clock.advance(hours(3));
+  assert.equal(listener.served, listener.last);
+});
+
+test('roots that cannot be used replace nothing', async () => {
+  await using world = await CacheWorld.start();
+  const { bundle } = world.bundles;
+  world.ca.roots = async () => [new Uint8Array([1, 2, 3])];
+  await world.clock.advance(minutes(30));
+  assert.equal(world.bundles.bundle, bundle);
+  assert.match(JSON.stringify(world.log.events.map(({ message }) => message)), /no roots from the CA/);
+});
+
+test('a certificate under a root that the CA has changed to is served, after the bundle', async () => {
+  await using world = await CacheWorld.start();
+  const order: string[] = [];
+  const bundle = world.listenToBundle();
+  world.bundles.audience.join(
+    { changed: () => order.push('bundle'), reauthenticate: () => undefined },
+    () => undefined,
+  );
+  // The CA says nothing of the change: the first certificate tells of it.
+  world.ca.watchRoots = async function* () {};
+  await world.ca.replaceRoot();
+  const caller = world.caller('web');
+  world.cache.subscribe(
+    { kind: 'certificate', caller },
+    { changed: () => order.push('certificate'), reauthenticate: () => undefined },
+  );
+  await settle();
+  assert.deepEqual(order, ['bundle', 'certificate']);
+  assert.equal(bundle.changes, 1);
+});

@@ -1,0 +1,149 @@
+import { BundleKeeper } from '../../src/cache/bundle-keeper.ts';
+import { Issuer } from '../../src/cache/issuer.ts';
+import { SecretCache } from '../../src/cache/secret-cache.ts';
+import type { Caller } from '../../src/core/caller.ts';
+import type { RenewalResult } from '../../src/core/meters.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import type { CertificateSecret, Secret, SecretRef } from '../../src/core/secret.ts';
+import type { Subscriber, Subscription } from '../../src/core/secret-store.ts';
+import { type SpiffeId, serviceAccountId } from '../../src/core/spiffe-id.ts';
+import { days, FakeClock, hours, minutes, seconds, settle } from '../fakes/fake-clock.ts';
+import { MemoryCa } from '../fakes/memory-ca.ts';
+import { RecordingLog } from '../fakes/recording-log.ts';
+import { seededRandom } from '../fakes/seeded-random.ts';
+
+export interface WorldOptions {
+  readonly ttlMs?: number;
+  readonly ratio?: number;
+  readonly jitter?: number;
+  readonly maxInFlight?: number;
+  readonly forgetAfterMs?: number;
+  /** Every draw gives this; undefined: a seeded sequence. */
+  readonly random?: number;
+}
+
+export function idOf(name: string): SpiffeId {
+  return serviceAccountId('cluster.local', 'shop', name);
+}
+
+/** A cache with everything around it, under a fake clock and a CA in memory. */
+export class CacheWorld {
+  readonly clock: FakeClock;
+  readonly ca: MemoryCa;
+  readonly log = new RecordingLog();
+  readonly renewals: RenewalResult[] = [];
+  readonly bundles: BundleKeeper;
+  readonly cache: SecretCache;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  private constructor(clock: FakeClock, ca: MemoryCa, options: WorldOptions) {
+    const { ttlMs = hours(24), ratio = 0.5, jitter = 0.05, maxInFlight = 8, forgetAfterMs = minutes(10) } = options;
+    const { random: drawn } = options;
+    this.clock = clock;
+    this.ca = ca;
+    const random = drawn === undefined ? seededRandom(1) : (): number => drawn;
+    const { log } = this;
+    const timeLimitMs = seconds(10);
+    this.bundles = new BundleKeeper({ provider: ca, trustDomain: 'cluster.local', timeLimitMs, clock, log, random });
+    const key = { algorithm: 'ecdsa', curve: 'P256' } as const;
+    const issuer = new Issuer(ca, this.bundles, clock, { key, keyEncoding: 'pkcs8', ttlMs, timeLimitMs });
+    const policy = { ratio, jitter };
+    const meter = { renewed: (result: RenewalResult) => this.renewals.push(result) };
+    const parts = { issuer, bundles: this.bundles, policy, maxInFlight, forgetAfterMs, clock, log, meter, random };
+    this.cache = new SecretCache(parts);
+    this.#running = this.cache.run(this.#stop.signal);
+  }
+
+  static async start(options: WorldOptions = {}): Promise<CacheWorld> {
+    const clock = new FakeClock();
+    const world = new CacheWorld(clock, await MemoryCa.create(clock), options);
+    await settle();
+    return world;
+  }
+
+  /** Stops it and shows that nothing is left behind. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.ca.release();
+    await this.#running;
+    await settle();
+    if (this.clock.sleeping !== 0) throw new Error(`${this.clock.sleeping} sleeps were left behind`);
+  }
+
+  /** Somebody with a token that lasts so long. */
+  caller(name: string, tokenLastsMs = days(365)): Caller {
+    const spiffeId = idOf(name);
+    return {
+      identity: { spiffeId, key: spiffeId },
+      token: new Redacted(`token of ${name}`),
+      tokenExpiresAtMs: this.clock.now() + tokenLastsMs,
+    };
+  }
+
+  /** Opens a stream for the caller's certificate. */
+  listen(caller: Caller): Listener {
+    return new Listener(this.cache, { kind: 'certificate', caller });
+  }
+
+  listenToBundle(): Listener {
+    return new Listener(this.cache, { kind: 'bundle', trustDomain: 'cluster.local' });
+  }
+}
+
+/** A subscriber that behaves like an SDS stream: looks at what there is when it comes and when it is told to. */
+export class Listener implements Subscriber {
+  /** What it was given, in order. */
+  readonly heard: Secret[] = [];
+  changes = 0;
+  sentBack = 0;
+  readonly #cache: SecretCache;
+  readonly #ref: SecretRef;
+  readonly #subscription: Subscription;
+
+  constructor(cache: SecretCache, ref: SecretRef) {
+    this.#cache = cache;
+    this.#ref = ref;
+    this.#subscription = cache.subscribe(ref, this);
+    this.#look();
+  }
+
+  changed(): void {
+    this.changes++;
+    this.#look();
+  }
+
+  /** Ends, as a stream does. */
+  reauthenticate(): void {
+    this.sentBack++;
+    this.leave();
+  }
+
+  leave(): void {
+    this.#subscription[Symbol.dispose]();
+  }
+
+  acknowledge(): void {
+    const version = this.last?.version;
+    if (version !== undefined) this.#subscription.acknowledged(version);
+  }
+
+  /** What it was given last. */
+  get last(): Secret | undefined {
+    return this.heard.at(-1);
+  }
+
+  get certificate(): CertificateSecret | undefined {
+    return this.last?.kind === 'certificate' ? this.last : undefined;
+  }
+
+  /** What the store would serve now. */
+  get served(): Secret | undefined {
+    return this.#cache.peek(this.#ref);
+  }
+
+  #look(): void {
+    const secret = this.#cache.peek(this.#ref);
+    if (secret !== undefined) this.heard.push(secret);
+  }
+}
