@@ -14,7 +14,7 @@ how Envoy asks
   --mode MODE               google-grpc  Google's gRPC client: reads the token file for every stream  [default]
                             envoy-grpc   Envoy's own client: one connection however many secrets
                             delta        incremental xDS
-                            ads          one aggregated stream for all secrets
+                            ads          one aggregated stream for the secrets of listeners
                             rest         polls over HTTP/1.1
   --grpc-client CLIENT      google-grpc or envoy-grpc, for delta and ads  [google-grpc]
   --socket PATH             the agent's socket  [SDS_UDS_PATH, /var/run/sds/uds_path]

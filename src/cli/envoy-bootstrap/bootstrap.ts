@@ -8,28 +8,31 @@ import { toDownstreamTls, toUpstreamTls } from './tls-context.ts';
 import { toTokenSecret } from './token-secret.ts';
 import { toUpstreamCluster } from './upstream-cluster.ts';
 
-/** A complete Envoy 1.40 bootstrap. All secrets share one `sds_config` object. */
+/** A complete Envoy 1.40 bootstrap. */
 export function toBootstrap(options: BootstrapOptions): EnvoyObject {
   const { access } = options;
   return {
     node: { id: options.nodeId, cluster: options.nodeCluster },
     admin: { address: toEnvoyAddress(options.admin) },
     ...(access.mode === 'ads' ? { dynamic_resources: { ads_config: toApiSource(access) } } : {}),
-    static_resources: toStaticResources(options, toSdsSource(access)),
+    static_resources: toStaticResources(options),
   };
 }
 
-function toStaticResources(options: BootstrapOptions, sdsSource: EnvoyObject): EnvoyObject {
+function toStaticResources(options: BootstrapOptions): EnvoyObject {
   const { access, role } = options;
+  const listenerSource = toSdsSource(access);
+  // Envoy 1.40 sets up ADS after the static clusters, and crashes on one whose secrets come over it.
+  const clusterSource = access.mode === 'ads' ? toSdsSource({ ...access, mode: access.grpcClient }) : listenerSource;
   const listeners: EnvoyObject[] = [];
   const clusters: EnvoyObject[] = usesEnvoyClient(access) ? [toAgentCluster(access)] : [];
   if (role !== 'client') {
-    listeners.push(toHttpListener('inbound', options.listener, 'app', toDownstreamTls(options, sdsSource)));
+    listeners.push(toHttpListener('inbound', options.listener, 'app', toDownstreamTls(options, listenerSource)));
     clusters.push(toUpstreamCluster('app', options.app));
   }
   if (role !== 'server') {
     listeners.push(toHttpListener('outbound', options.outbound, 'peer'));
-    clusters.push(toUpstreamCluster('peer', options.upstream, toUpstreamTls(options, sdsSource)));
+    clusters.push(toUpstreamCluster('peer', options.upstream, toUpstreamTls(options, clusterSource)));
   }
   return {
     ...(needsTokenSecret(access) ? { secrets: [toTokenSecret(access.tokenFile)] } : {}),

@@ -22,8 +22,9 @@ export function toApiSource(access: AgentAccess): EnvoyObject {
       api_type: 'REST',
       transport_api_version: 'V3',
       cluster_names: [AGENT_CLUSTER],
-      // A rotation is noticed this late. Every poll carries the whole node, some 77 KB, so not every second.
-      refresh_delay: '5s',
+      // So late is a rotation noticed, and so late is the first answer when Envoy asked before it knew the cluster.
+      // Every poll of every secret carries the whole node, some 77 KB: not less.
+      refresh_delay: '2s',
       request_timeout: '5s',
     };
   }
