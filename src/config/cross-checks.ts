@@ -1,0 +1,101 @@
+import { dirname, relative, resolve } from 'node:path';
+import { quoteUntrusted } from '../core/agent-error.ts';
+import { KNOWN_PROVIDERS } from './ca-settings.ts';
+import { nearestName } from './nearest-name.ts';
+import type { SettingValues } from './sections.ts';
+import type { VerifierName } from './settings.ts';
+
+/** Values that are each allowed but do not go together. */
+export interface Conflict {
+  /** The settings that it is about, by their environment variables. */
+  readonly names: readonly (keyof SettingValues)[];
+  readonly text: string;
+}
+
+/** Every conflict between these values. */
+export function findConflicts(values: SettingValues, verifiers: readonly VerifierName[]): readonly Conflict[] {
+  return [
+    unknownProviders(values),
+    jitterOutOfBounds(values),
+    missingVerifier(values, verifiers),
+    missingKeySet(values, verifiers),
+    ambiguousNames(values),
+    sharedDirectory(values),
+    sharedPort(values),
+  ].filter((conflict) => conflict !== undefined);
+}
+
+function unknownProviders({ CA_PROVIDER, CUSTOM_CA_MODULE }: SettingValues): Conflict | undefined {
+  if (CUSTOM_CA_MODULE !== undefined) return undefined;
+  const unknown = CA_PROVIDER.find((provider) => !KNOWN_PROVIDERS.includes(provider));
+  if (unknown === undefined) return undefined;
+  const meant = nearestName(unknown, KNOWN_PROVIDERS);
+  return {
+    names: ['CA_PROVIDER', 'CUSTOM_CA_MODULE'],
+    text:
+      `CA_PROVIDER names ${quoteUntrusted(unknown)}${meant === undefined ? '' : ` (did you mean ${meant}?)`}; ` +
+      `there are ${KNOWN_PROVIDERS.join(', ')}, and what the module of CUSTOM_CA_MODULE calls itself, which is not set`,
+  };
+}
+
+function jitterOutOfBounds(values: SettingValues): Conflict | undefined {
+  const { SECRET_GRACE_PERIOD_RATIO: ratio, SECRET_GRACE_PERIOD_RATIO_JITTER: jitter } = values;
+  if (ratio - jitter > 0 && ratio + jitter < 1) return undefined;
+  return {
+    names: ['SECRET_GRACE_PERIOD_RATIO', 'SECRET_GRACE_PERIOD_RATIO_JITTER'],
+    text:
+      `SECRET_GRACE_PERIOD_RATIO is ${ratio} and SECRET_GRACE_PERIOD_RATIO_JITTER is ${jitter}; ` +
+      'the ratio less the jitter has to be above 0, and the ratio plus the jitter below 1',
+  };
+}
+
+function missingVerifier(values: SettingValues, verifiers: readonly VerifierName[]): Conflict | undefined {
+  // A misspelt provider has been told already; its right name may bring a verifier along.
+  if (verifiers.length > 0 || unknownProviders(values) !== undefined) return undefined;
+  return {
+    names: ['TOKEN_VERIFIER', 'CA_PROVIDER'],
+    text:
+      'TOKEN_VERIFIER is not set, and has no default outside a Kubernetes cluster with a CA_PROVIDER other than ' +
+      'Embedded; choose kubernetes, jwks or embedded',
+  };
+}
+
+function missingKeySet({ TOKEN_JWKS }: SettingValues, verifiers: readonly VerifierName[]): Conflict | undefined {
+  if (TOKEN_JWKS !== undefined || !verifiers.includes('jwks')) return undefined;
+  return {
+    names: ['TOKEN_JWKS', 'TOKEN_VERIFIER'],
+    text: "TOKEN_JWKS is not set, but TOKEN_VERIFIER has jwks; set it to a file or an https URL with the issuer's keys",
+  };
+}
+
+function ambiguousNames(values: SettingValues): Conflict | undefined {
+  const names = [...values.SDS_DEFAULT_SVID_NAMES, ...values.SDS_DEFAULT_BUNDLE_NAMES, values.SDS_ALL_BUNDLES_NAME];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return undefined;
+  return {
+    names: ['SDS_DEFAULT_SVID_NAMES', 'SDS_DEFAULT_BUNDLE_NAMES', 'SDS_ALL_BUNDLES_NAME'],
+    text:
+      `${quoteUntrusted(twice)} is in two of SDS_DEFAULT_SVID_NAMES, SDS_DEFAULT_BUNDLE_NAMES and ` +
+      'SDS_ALL_BUNDLES_NAME; a name can stand for one kind of secret only',
+  };
+}
+
+/** Pods mount the directory of the SDS socket, so whatever lies in or below it is theirs to connect to. */
+function sharedDirectory({ ADMIN_SOCKET, SDS_UDS_PATH }: SettingValues): Conflict | undefined {
+  const way = relative(dirname(resolve(SDS_UDS_PATH)), resolve(ADMIN_SOCKET));
+  if (way === '..' || way.startsWith('../')) return undefined;
+  return {
+    names: ['ADMIN_SOCKET', 'SDS_UDS_PATH'],
+    text:
+      `ADMIN_SOCKET is ${quoteUntrusted(ADMIN_SOCKET)}, in the directory of SDS_UDS_PATH ` +
+      `(${quoteUntrusted(SDS_UDS_PATH)}), which pods mount; put it into another directory`,
+  };
+}
+
+function sharedPort({ MONITORING_PORT, DEBUG_PORT }: SettingValues): Conflict | undefined {
+  if (MONITORING_PORT === undefined || MONITORING_PORT === 0 || MONITORING_PORT !== DEBUG_PORT) return undefined;
+  return {
+    names: ['MONITORING_PORT', 'DEBUG_PORT'],
+    text: `MONITORING_PORT and DEBUG_PORT are both ${DEBUG_PORT}; choose two ports, or 0 for any free one`,
+  };
+}

@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+import { isTrustDomain } from '../core/spiffe-id.ts';
+import { parseJwksLocation } from './jwks-location.ts';
+import { setting } from './setting.ts';
+import type { IdentitySettings, VerifierName } from './settings.ts';
+import { kindOf, listOf, oneOf, orEmpty, text } from './value-kind.ts';
+
+const trustDomain = kindOf('a SPIFFE trust domain: lower-case letters, digits, `.`, `-`, `_`', (given) =>
+  isTrustDomain(given) ? given : undefined,
+);
+
+/** The schema of the section "identity". */
+export const identityShape = {
+  TRUST_DOMAIN: setting(trustDomain, 'cluster.local', 'the trust domain of all identities on this node'),
+  IDENTITY_SHARING: setting(
+    oneOf('service-account', 'pod'),
+    'service-account',
+    '`service-account`: pods of one service account on the node share a certificate; `pod`: each pod has its own key',
+  ),
+  TOKEN_VERIFIER: setting(
+    orEmpty(
+      listOf(oneOf('kubernetes', 'jwks', 'embedded')),
+      '`kubernetes` in a cluster, else `embedded` where CA_PROVIDER has `Embedded`',
+    ),
+    '',
+    "who verifies callers' tokens: a TokenReview, a JSON Web Key Set, the development issuer; several: one has to accept",
+  ),
+  TOKEN_AUDIENCES: setting(listOf(text('audiences')), 'istio-ca', 'a token must be made for one of these'),
+  TOKEN_JWKS: setting(
+    orEmpty(kindOf('the path of a file, or a URL: https, or http to a loopback address', parseJwksLocation)),
+    '',
+    'the public keys that verify tokens (`jwks`)',
+  ),
+  TOKEN_ISSUER: setting(
+    orEmpty(text("the issuer's URL"), 'any issuer whose keys are in TOKEN_JWKS'),
+    '',
+    'the issuer that a token must name (`jwks`)',
+  ),
+};
+
+type Values = z.output<z.ZodObject<typeof identityShape>>;
+
+/** @param verifiers what TOKEN_VERIFIER is, or what `defaultVerifiers` made of its absence */
+export function toIdentitySettings(values: Values, verifiers: readonly VerifierName[]): IdentitySettings {
+  return {
+    trustDomain: values.TRUST_DOMAIN,
+    sharing: values.IDENTITY_SHARING,
+    verifiers,
+    audiences: values.TOKEN_AUDIENCES,
+    jwks: values.TOKEN_JWKS,
+    issuer: values.TOKEN_ISSUER,
+  };
+}
+
+/** Who verifies when TOKEN_VERIFIER does not say; nobody outside a cluster with a foreign CA. */
+export function defaultVerifiers(inCluster: boolean, providers: readonly string[]): readonly VerifierName[] {
+  if (inCluster) return ['kubernetes'];
+  return providers.includes('Embedded') ? ['embedded'] : [];
+}

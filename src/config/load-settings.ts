@@ -1,0 +1,98 @@
+import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
+import { toCaSettings } from './ca-settings.ts';
+import { toCertificatesSettings } from './certificates-settings.ts';
+import { findConflicts } from './cross-checks.ts';
+import { defaultVerifiers, toIdentitySettings } from './identity-settings.ts';
+import { toLogSettings, toMonitoringSettings } from './monitoring-settings.ts';
+import { type FlagKind, readFlags } from './read-flags.ts';
+import { toAdminSettings, toSdsSettings } from './sds-settings.ts';
+import { allSettings, type SettingEntry, type SettingValues, settingsByName } from './sections.ts';
+import type { Settings, VerifierName } from './settings.ts';
+import { toVaultSettings } from './vault-settings.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The flags of all settings, for `readFlags`. */
+export const SETTING_FLAGS: ReadonlyMap<string, FlagKind> = new Map(
+  Array.from(settingsByName.values(), ({ flag, boolean }) => [flag, boolean ? 'boolean' : 'text']),
+);
+
+/**
+ * Reads every setting from the environment and from flags; a flag wins.
+ *
+ * @throws AgentError `settings-invalid`, with all faults in its message, a line each
+ */
+export function loadSettings(env: Environment, argv: readonly string[] = []): Settings {
+  const { given, operands, faults } = readFlags(argv, SETTING_FLAGS);
+  const strays = operands.map((operand) => `unexpected argument ${quoteUntrusted(operand)}`);
+  return toSettings(env, given, [...faults, ...strays]);
+}
+
+/**
+ * The settings, from the environment and from flags that have been read already.
+ *
+ * @param knownFaults faults of the command line, to be told together with those of the settings
+ * @throws AgentError `settings-invalid`, with all faults in its message, a line each
+ */
+export function toSettings(
+  env: Environment,
+  given: ReadonlyMap<string, string>,
+  knownFaults: readonly string[] = [],
+): Settings {
+  const texts = new Map<string, string>();
+  for (const { name, flag } of settingsByName.values()) {
+    const text = given.get(flag) ?? env[name];
+    if (text !== undefined) texts.set(name, text);
+  }
+  const result = allSettings.safeParse(Object.fromEntries(texts));
+  const wrong = new Set(result.error?.issues.map(({ path }) => String(path[0])));
+  const faults = [...knownFaults];
+  for (const name of wrong) {
+    const entry = settingsByName.get(name);
+    if (entry !== undefined) faults.push(wrongValue(entry, texts.get(name) ?? '', given.has(entry.flag)));
+  }
+
+  // Defaults stand in for wrong values, so that conflicts among the others are found in the same go.
+  const values = result.data ?? allSettings.parse(Object.fromEntries([...texts].filter(([name]) => !wrong.has(name))));
+  // Kubernetes sets this variable in every container.
+  const { KUBERNETES_SERVICE_HOST: inCluster = '' } = env;
+  const verifiers = values.TOKEN_VERIFIER ?? defaultVerifiers(inCluster !== '', values.CA_PROVIDER);
+  for (const { names, text } of findConflicts(values, verifiers)) {
+    if (!names.some((name) => wrong.has(name))) faults.push(text);
+  }
+  if (faults.length > 0) throw invalidSettings(faults);
+  return fromValues(values, verifiers);
+}
+
+/** One error for all faults of a command line and of settings. */
+export function invalidSettings(faults: readonly string[]): AgentError {
+  const [first = 'invalid settings'] = faults;
+  if (faults.length === 1) return new AgentError('settings-invalid', first);
+  return new AgentError('settings-invalid', [`${faults.length} faults:`, ...faults].join('\n  '));
+}
+
+function wrongValue({ name, flag, allowed }: SettingEntry, text: string, fromFlag: boolean): string {
+  const source = fromFlag ? ` (--${flag})` : '';
+  // The back ticks are for the documentation's Markdown.
+  return `${name}${source} is ${quoteUntrusted(withoutPassword(text))}; allowed is ${allowed.replaceAll('`', '')}`;
+}
+
+/** Hides the user and password of a URL. */
+function withoutPassword(text: string): string {
+  return text.replace(/:\/\/[^/]*@/, '://[redacted]@');
+}
+
+function fromValues(values: SettingValues, verifiers: readonly VerifierName[]): Settings {
+  return {
+    ca: toCaSettings(values),
+    vault: toVaultSettings(values),
+    certificates: toCertificatesSettings(values),
+    identity: toIdentitySettings(values, verifiers),
+    sds: toSdsSettings(values),
+    admin: toAdminSettings(values),
+    monitoring: toMonitoringSettings(values),
+    log: toLogSettings(values),
+    stateDir: values.STATE_DIR,
+    drainTimeoutMs: values.DRAIN_TIMEOUT,
+  };
+}

@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+import { quoteUntrusted } from '../core/agent-error.ts';
+import { nearestName } from './nearest-name.ts';
+
+/** A `text` flag takes a value, `--flag=value` or `--flag value`; a `boolean` one may have one after `=`. */
+export type FlagKind = 'text' | 'boolean';
+
+/** What a command line says, and every fault in it. */
+export interface FlagsRead {
+  /** The last value of each flag, by name without dashes; `true` for a boolean flag that stands alone. */
+  readonly given: ReadonlyMap<string, string>;
+  /** What is no flag, in order. */
+  readonly operands: readonly string[];
+  /** One line each. */
+  readonly faults: readonly string[];
+}
+
+/** Reads a command line against the flags that there are. Never throws, so that faults can be told together. */
+export function readFlags(argv: readonly string[], kinds: ReadonlyMap<string, FlagKind>): FlagsRead {
+  const given = new Map<string, string>();
+  const operands: string[] = [];
+  const faults: string[] = [];
+  let strayValueAt = -1;
+  for (const token of tokensOf(argv, kinds)) {
+    if (token.kind === 'positional') {
+      if (token.index !== strayValueAt) operands.push(token.value);
+      continue;
+    }
+    if (token.kind !== 'option') continue;
+    const kind = token.rawName.startsWith('--') ? kinds.get(token.name) : undefined;
+    if (kind === undefined) {
+      faults.push(unknownFlag(token.rawName, kinds));
+      // What follows was meant as its value: one fault is enough.
+      strayValueAt = token.index + 1;
+    } else if (kind === 'boolean') {
+      given.set(token.name, token.value ?? 'true');
+    } else if (token.value === undefined || (!token.inlineValue && token.value.startsWith('-'))) {
+      faults.push(`--${token.name} needs a value; one that begins with a dash is written --${token.name}=VALUE`);
+    } else {
+      given.set(token.name, token.value);
+    }
+  }
+  return { given, operands, faults };
+}
+
+function tokensOf(argv: readonly string[], kinds: ReadonlyMap<string, FlagKind>) {
+  const options = Object.fromEntries(
+    Array.from(kinds, ([name, kind]) => [name, { type: kind === 'text' ? ('string' as const) : kind }]),
+  );
+  return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens;
+}
+
+function unknownFlag(rawName: string, kinds: ReadonlyMap<string, FlagKind>): string {
+  const meant = nearestName(rawName.replace(/^-+/, ''), kinds.keys());
+  return `unknown flag ${quoteUntrusted(rawName)}${meant === undefined ? '' : `: did you mean --${meant}?`}`;
+}
