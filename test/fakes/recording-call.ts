@@ -1,0 +1,44 @@
+import type { AgentError } from '../../src/core/agent-error.ts';
+import type { Metadata, StreamCall } from '../../src/core/rpc.ts';
+
+/** A call that keeps what is sent on it. */
+export class RecordingCall implements StreamCall {
+  readonly path = '/test';
+  readonly connectionId: number;
+  readonly peer = undefined;
+  readonly metadata: Metadata;
+  readonly #abort = new AbortController();
+  readonly sent: Uint8Array[] = [];
+  writable = true;
+  paused = false;
+  ended: { readonly error: AgentError | undefined } | undefined;
+
+  constructor(headers: Readonly<Record<string, string>> = {}, connectionId = 1) {
+    this.metadata = { getAll: (name) => (headers[name] === undefined ? [] : [headers[name]]) };
+    this.connectionId = connectionId;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  cancel(): void {
+    this.#abort.abort();
+  }
+
+  send(message: Uint8Array): void {
+    if (this.ended === undefined) this.sent.push(message);
+  }
+
+  end(error?: AgentError): void {
+    this.ended ??= { error };
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+}
