@@ -1,0 +1,42 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { configurationPage } from './docs/configuration-page.mjs';
+
+/**
+ * Writes the pages of docs/ that are made from the code, out of a build of it.
+ *
+ *     node scripts/generate-docs.mjs [--check] [--dist DIR]
+ *
+ * With `--check` nothing is written, and a page that is out of date makes it fail. `make` is given a function that
+ * imports a module of the build by its path under `src/`.
+ */
+const PAGES = [{ file: 'docs/configuration.md', make: configurationPage }];
+
+const { values } = parseArgs({ options: { check: { type: 'boolean' }, dist: { type: 'string', default: 'dist' } } });
+const root = join(import.meta.dirname, '..');
+const build = resolve(root, values.dist);
+const load = (path) => import(pathToFileURL(join(build, 'src', path)).href);
+
+for (const { file, make } of PAGES) {
+  const path = join(root, file);
+  const page = await make(load);
+  if (page === readIfThere(path)) continue;
+  if (values.check) {
+    console.error(`${file} is out of date: run \`node scripts/generate-docs.mjs\` after a build, and commit it`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(path, page);
+    console.log(`wrote ${file}`);
+  }
+}
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
