@@ -1,39 +1,83 @@
-import type { GrpcStatusName } from '../core/grpc-status.ts';
+import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+import { GrpcCallError } from './grpc-call-error.ts';
+import { GrpcClientStream } from './grpc-client-stream.ts';
+import { toGrpcTimeout } from './grpc-timeout.ts';
 
-/** How a call ended. `message` is the server's text, decoded. */
-export interface GrpcOutcome {
-  readonly status: GrpcStatusName;
-  readonly message: string;
-}
-
-/** A call that did not end with OK. Only the client throws it; it never crosses into another room of the agent. */
-export class GrpcCallError extends Error implements GrpcOutcome {
-  readonly status: GrpcStatusName;
-
-  constructor(status: GrpcStatusName, message: string) {
-    super(message);
-    this.name = 'GrpcCallError';
-    this.status = status;
-  }
-}
-
-/** Request metadata: names in lower case. Values of `-bin` names are given encoded. */
+/** Request metadata: names in lower case, values of `-bin` names in base64. An array is sent as several headers. */
 export type GrpcMetadata = Readonly<Record<string, string | readonly string[]>>;
 
 export interface GrpcCallOptions {
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+  /** Sent as `grpc-timeout`, and kept to on this side too. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** The client's side of a stream. Iterating gives its messages and ends with OK, or throws a `GrpcCallError`. */
-export interface GrpcClientStream extends AsyncIterable<Buffer> {
-  send(message: Uint8Array): void;
-  /** Sends nothing more. */
-  halfClose(): void;
-  cancel(): void;
-  /** Stops and resumes reading; flow control then holds the server back. */
-  pause(): void;
-  resume(): void;
-  /** How the call ended. Never rejects. */
-  readonly outcome: Promise<GrpcOutcome>;
+const ignore = (): void => {};
+
+/** A small gRPC client on one connection to a unix socket: for our own commands, tests and benchmarks. */
+export class GrpcClient implements AsyncDisposable {
+  readonly #session: ClientHttp2Session;
+
+  constructor(session: ClientHttp2Session) {
+    this.#session = session;
+    // A connection's failure is the end of its calls, which report it.
+    session.on('error', ignore);
+  }
+
+  /** Connects to a socket. Rejects with a `GrpcCallError` UNAVAILABLE that names it. */
+  static connect(path: string): Promise<GrpcClient> {
+    return new Promise((resolve, reject) => {
+      const session = connect('http://localhost', { createConnection: () => connectSocket(path) });
+      session.once('connect', () => resolve(new GrpcClient(session)));
+      session.once('error', (error) => {
+        reject(new GrpcCallError('UNAVAILABLE', `cannot connect to ${path}: ${error.message}`));
+      });
+    });
+  }
+
+  /** One message, one answer. Rejects with a `GrpcCallError`. */
+  async unary(
+    path: string,
+    metadata: GrpcMetadata,
+    request: Uint8Array,
+    options: GrpcCallOptions = {},
+  ): Promise<Buffer> {
+    const call = this.stream(path, metadata, options);
+    call.send(request);
+    call.halfClose();
+    let answer: Buffer | undefined;
+    for await (const message of call) answer ??= message;
+    if (answer === undefined) throw new GrpcCallError('INTERNAL', 'the answer has no message');
+    return answer;
+  }
+
+  /** Messages both ways. */
+  stream(path: string, metadata: GrpcMetadata, options: GrpcCallOptions = {}): GrpcClientStream {
+    const headers: OutgoingHttpHeaders = {
+      ':method': 'POST',
+      ':path': path,
+      te: 'trailers',
+      'content-type': 'application/grpc',
+    };
+    if (options.timeoutMs !== undefined) headers['grpc-timeout'] = toGrpcTimeout(options.timeoutMs);
+    for (const [name, value] of Object.entries(metadata))
+      headers[name] = typeof value === 'string' ? value : [...value];
+    const signal = toSignal(options);
+    return new GrpcClientStream(this.#session.request(headers, signal === undefined ? {} : { signal }), signal);
+  }
+
+  /** Cuts off whatever still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#session.destroyed) return;
+    const closed = new Promise<void>((resolve) => this.#session.once('close', resolve));
+    this.#session.destroy();
+    await closed;
+  }
+}
+
+function toSignal({ timeoutMs, signal }: GrpcCallOptions): AbortSignal | undefined {
+  if (timeoutMs === undefined) return signal;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
 }

@@ -1,0 +1,133 @@
+import type { Socket } from 'node:net';
+import type { PeerCredentials } from '../core/caller.ts';
+import type { Expiring } from './deadlines.ts';
+import { GrpcSession } from './grpc-session.ts';
+import type { HttpConnection, HttpRequests } from './http-requests.ts';
+import { sniffProtocol } from './sniff-protocol.ts';
+import type { CallOrigin, TransportContext } from './transport-context.ts';
+
+const ignore = (): void => {};
+
+/**
+ * One accepted connection: finds out what it speaks, hands it to HTTP/2 or HTTP/1.1, and closes it when it says
+ * nothing or has nothing to do.
+ */
+export class Connection implements CallOrigin, HttpConnection, Expiring {
+  readonly connectionId: number;
+  readonly peer: PeerCredentials | undefined;
+  readonly #context: TransportContext;
+  readonly #http: HttpRequests;
+  readonly #socket: Socket;
+  #session: GrpcSession | undefined;
+  /** First bytes that do not tell yet. */
+  #head: Buffer | undefined;
+  #requests = 0;
+  #draining = false;
+
+  constructor(
+    context: TransportContext,
+    http: HttpRequests,
+    socket: Socket,
+    connectionId: number,
+    peer: PeerCredentials | undefined,
+  ) {
+    this.#context = context;
+    this.#http = http;
+    this.#socket = socket;
+    this.connectionId = connectionId;
+    this.peer = peer;
+  }
+
+  /** Whether closing it would disturb no call. */
+  get idle(): boolean {
+    return this.#requests === 0 && (this.#session?.idle ?? true);
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Begins to read; calls back once, when the connection is gone. */
+  start(onClosed: (connection: Connection) => void): void {
+    // A connection's failure is its end, which `close` reports.
+    this.#socket.on('error', ignore);
+    this.#socket.on('close', () => {
+      this.unlimit();
+      onClosed(this);
+    });
+    this.#socket.on('readable', this.#sniff);
+    this.limit(this.#context.limits.silenceMs);
+  }
+
+  /** Ends streams, lets requests that are being answered end, then closes. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#session !== undefined) this.#session.drain();
+    else if (this.idle) this.#socket.destroy();
+  }
+
+  destroy(): void {
+    this.#session?.destroy();
+    this.#socket.destroy();
+  }
+
+  expired(): void {
+    if (this.#session === undefined || this.#session.closed) {
+      this.destroy();
+    } else {
+      this.#session.close();
+      this.limit(this.#context.limits.flushMs);
+    }
+  }
+
+  limit(durationMs: number): void {
+    const { deadlines } = this.#context;
+    if (!this.#socket.destroyed) deadlines.set(this, deadlines.nowMs() + durationMs);
+  }
+
+  unlimit(): void {
+    this.#context.deadlines.lift(this);
+  }
+
+  requestOpened(): void {
+    this.#requests++;
+  }
+
+  requestClosed(): void {
+    this.#requests--;
+    if (this.#draining) this.#socket.destroySoon();
+    else this.limit(this.#context.limits.idleMs);
+  }
+
+  readonly #sniff = (): void => {
+    const chunk: Buffer | null = this.#socket.read();
+    if (chunk === null) return;
+    const head = this.#head === undefined ? chunk : Buffer.concat([this.#head, chunk]);
+    const protocol = sniffProtocol(head);
+    if (protocol === 'undecided') {
+      this.#head = head;
+      return;
+    }
+    this.#head = undefined;
+    this.#socket.off('readable', this.#sniff);
+    if (protocol === 'neither') {
+      this.#socket.destroy();
+      return;
+    }
+    // Whoever takes over reads the connection from its beginning.
+    this.#socket.unshift(head);
+    if (protocol === 'http2') this.#speakHttp2();
+    else this.#speakHttp1();
+  };
+
+  #speakHttp2(): void {
+    this.limit(this.#context.limits.idleMs);
+    const onCalls = (): void => (this.idle ? this.limit(this.#context.limits.idleMs) : this.unlimit());
+    this.#session = new GrpcSession(this.#context, this, this.#socket, onCalls);
+  }
+
+  #speakHttp1(): void {
+    this.limit(this.#context.limits.messageMs);
+    this.#http.accept(this.#socket, this);
+  }
+}

@@ -1,0 +1,107 @@
+import {
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
+import { ENDS_STREAM, trailersOnly } from './grpc-headers.ts';
+import { GrpcStream } from './grpc-stream.ts';
+import { HeaderMetadata } from './header-metadata.ts';
+import type { CallOrigin, TransportContext } from './transport-context.ts';
+
+/** Streams that count against it are refused beyond; what 10,000 idle ones take, with a margin. */
+const MAX_SESSION_MEMORY_MB = 256;
+const ignore = (): void => {};
+
+/** One HTTP/2 connection and the gRPC calls on it. */
+export class GrpcSession {
+  readonly #context: TransportContext;
+  readonly #origin: CallOrigin;
+  readonly #session: ServerHttp2Session;
+  readonly #calls = new Set<GrpcStream>();
+  readonly #onCalls: () => void;
+  #draining = false;
+
+  /** Takes over the socket, whatever is in its buffer included. `onCalls` is told when calls have come or gone. */
+  constructor(context: TransportContext, origin: CallOrigin, socket: Socket, onCalls: () => void) {
+    this.#context = context;
+    this.#origin = origin;
+    this.#onCalls = onCalls;
+    this.#session = performServerHandshake(socket, {
+      maxSessionMemory: MAX_SESSION_MEMORY_MB,
+      settings: { maxConcurrentStreams: context.limits.maxStreamsPerConnection },
+    });
+    this.#session.on('error', (error) => this.#log('an HTTP/2 connection failed', error));
+    const accept = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void =>
+      this.#accept(stream, headers, raw);
+    this.#session.on('stream', accept);
+  }
+
+  get idle(): boolean {
+    return this.#calls.size === 0;
+  }
+
+  /** Whether the peer has been told that we go away. */
+  get closed(): boolean {
+    return this.#session.closed;
+  }
+
+  /** Says GOAWAY; the connection closes when no call is left. */
+  close(): void {
+    this.#session.close();
+  }
+
+  /** Says GOAWAY and ends every call with UNAVAILABLE, in this order, so that no peer comes back on this connection. */
+  drain(): void {
+    this.#draining = true;
+    this.#session.close();
+    for (const call of this.#calls) call.drain();
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+  }
+
+  #accept(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+    // An HTTP/2 stream's failure is its end, which `close` reports.
+    stream.on('error', ignore);
+    if (stream.closed) return;
+    const path = headers[':path'] ?? '';
+    if (headers[':method'] !== 'POST') {
+      stream.respond({ ':status': 405, allow: 'POST' }, ENDS_STREAM);
+    } else if (!isGrpc(headers['content-type'])) {
+      stream.respond({ ':status': 415 }, ENDS_STREAM);
+    } else {
+      this.#open(stream, path, rawHeaders);
+    }
+  }
+
+  #open(stream: ServerHttp2Stream, path: string, rawHeaders: readonly string[]): void {
+    const method = this.#context.methods.get(path);
+    if (method === undefined) {
+      const error = new AgentError('request-unimplemented', `there is no method ${quoteUntrusted(path)}`);
+      stream.respond(trailersOnly(error), ENDS_STREAM);
+      return;
+    }
+    const call = new GrpcStream(this.#context, this.#origin, stream, path, new HeaderMetadata(rawHeaders));
+    this.#calls.add(call);
+    this.#onCalls();
+    stream.on('close', () => {
+      this.#calls.delete(call);
+      this.#onCalls();
+    });
+    call.open(method);
+    if (this.#draining) call.drain();
+  }
+
+  #log(message: string, error: Error): void {
+    this.#context.log.debug(message, { connection: this.#origin.connectionId, error });
+  }
+}
+
+/** `application/grpc`, alone or with a message format or parameters; not `application/grpc-web`. */
+function isGrpc(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^application\/grpc(?:[+;]|$)/i.test(contentType);
+}

@@ -1,0 +1,266 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import { AgentError, toAgentError } from '../core/agent-error.ts';
+import type { PeerCredentials } from '../core/caller.ts';
+import type { GrpcMethod, Metadata, StreamCall, StreamHandler } from '../core/rpc.ts';
+import type { Expiring } from './deadlines.ts';
+import { frameMessage } from './frame-message.ts';
+import { ENDS_STREAM, ENDS_WITH_TRAILERS, RESPONSE_HEADERS, statusTrailers, trailersOnly } from './grpc-headers.ts';
+import { parseGrpcTimeout } from './grpc-timeout.ts';
+import { LazyAbort } from './lazy-abort.ts';
+import { MessageAssembler } from './message-assembler.ts';
+import type { CallOrigin, TransportContext } from './transport-context.ts';
+import { UnaryHandler } from './unary-handler.ts';
+import type { Unfinished } from './unfinished-messages.ts';
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** One gRPC call on one HTTP/2 stream: frames to messages, errors to statuses, flow control both ways. */
+export class GrpcStream implements StreamCall, Expiring, Unfinished {
+  readonly path: string;
+  readonly metadata: Metadata;
+  readonly #context: TransportContext;
+  readonly #origin: CallOrigin;
+  readonly #stream: ServerHttp2Stream;
+  readonly #assembler: MessageAssembler;
+  readonly #abort = new LazyAbort();
+  #handler: StreamHandler | undefined;
+  /** The call has been ended, by either side; the HTTP/2 stream may still be flushing. */
+  #over = false;
+  #unary = false;
+  #paused = false;
+  #delivering = false;
+  #unfinishedBytes = 0;
+  #peerDone = false;
+  #toldHalfClosed = false;
+  #endError: AgentError | undefined;
+  #deadlineMs = NEVER;
+  #messageDueMs = NEVER;
+  #armedMs = NEVER;
+
+  constructor(
+    context: TransportContext,
+    origin: CallOrigin,
+    stream: ServerHttp2Stream,
+    path: string,
+    metadata: Metadata,
+  ) {
+    this.#context = context;
+    this.#origin = origin;
+    this.#stream = stream;
+    this.path = path;
+    this.metadata = metadata;
+    this.#assembler = new MessageAssembler(context.limits.maxMessageBytes);
+  }
+
+  get connectionId(): number {
+    return this.#origin.connectionId;
+  }
+
+  get peer(): PeerCredentials | undefined {
+    return this.#origin.peer;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get writable(): boolean {
+    return !this.#over && !this.#stream.writableNeedDrain;
+  }
+
+  /** Hands the call to its method, or ends it at once where the deadline cannot be met or understood. */
+  open(method: GrpcMethod): void {
+    this.#unary = method.kind === 'unary';
+    this.#listen();
+    try {
+      const nowMs = this.#context.deadlines.nowMs();
+      const [timeout] = this.metadata.getAll('grpc-timeout');
+      if (timeout !== undefined) this.#deadlineMs = nowMs + parseGrpcTimeout(timeout);
+      this.#messageDueMs = nowMs + this.#context.limits.messageMs;
+      this.#arm();
+      this.#handler = method.kind === 'unary' ? new UnaryHandler(this, method) : method.open(this);
+    } catch (thrown) {
+      this.end(toAgentError(thrown));
+    }
+  }
+
+  send(message: Uint8Array): void {
+    if (this.#over || this.#stream.closed) return;
+    // Not earlier: until the first message a call can still end with trailers alone.
+    if (!this.#stream.headersSent) this.#stream.respond(RESPONSE_HEADERS, ENDS_WITH_TRAILERS);
+    this.#stream.write(frameMessage(message));
+  }
+
+  end(error?: AgentError): void {
+    if (this.#over) return;
+    if (error?.code === 'internal') this.#context.log.error('a call failed', { path: this.path, error });
+    else if (error?.cause !== undefined) this.#context.log.debug('a call was refused', { path: this.path, error });
+    this.#finish(error);
+    if (this.#stream.closed) return;
+    this.#endError = error;
+    if (this.#stream.headersSent) {
+      this.#stream.end();
+    } else {
+      this.#stream.respond(trailersOnly(error), ENDS_STREAM);
+      this.#cutOffAfter(this.#context.limits.lingerMs);
+    }
+  }
+
+  /** The agent stops: a stream ends now, a request that is whole may still be answered. */
+  drain(): void {
+    if (!(this.#unary && this.#toldHalfClosed)) this.end(new AgentError('shutting-down', 'the agent is shutting down'));
+  }
+
+  pause(): void {
+    if (this.#over) return;
+    this.#paused = true;
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    if (this.#over || !this.#paused) return;
+    this.#paused = false;
+    this.#deliver();
+    if (!this.#paused) this.#stream.resume();
+  }
+
+  expired(nowMs: number): void {
+    this.#armedMs = NEVER;
+    if (this.#over) {
+      this.#stream.close();
+    } else if (this.#deadlineMs <= nowMs) {
+      this.end(new AgentError('request-deadline-exceeded', 'the deadline of the call has passed'));
+    } else if (this.#paused) {
+      // It may have come long ago: we are the ones who do not look.
+      this.#messageDueMs = nowMs + this.#context.limits.messageMs;
+      this.#arm();
+    } else {
+      this.end(new AgentError('request-deadline-exceeded', 'the message did not arrive whole in time'));
+    }
+  }
+
+  giveUp(): void {
+    this.end(new AgentError('limit-exceeded', 'too much is arriving at once: send it again a little later'));
+  }
+
+  #listen(): void {
+    const stream = this.#stream;
+    stream.on('data', (chunk: Buffer) => this.#push(chunk));
+    stream.on('end', () => this.#endOfRequest());
+    stream.on('drain', () => this.#drained());
+    stream.on('wantTrailers', () => this.#sendTrailers());
+    stream.on('aborted', () => this.#cancelled());
+    stream.on('close', () => {
+      this.#cancelled();
+      this.#context.deadlines.lift(this);
+    });
+  }
+
+  #push(chunk: Buffer): void {
+    if (this.#over) return;
+    this.#assembler.push(chunk);
+    this.#deliver();
+  }
+
+  #endOfRequest(): void {
+    this.#peerDone = true;
+    if (!this.#over) this.#deliver();
+  }
+
+  /** Gives the handler what is there, until it pauses. A handler may resume from within: then the loop goes on. */
+  #deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    try {
+      this.#deliverMessages();
+      if (this.#peerDone && !this.#paused && !this.#over) this.#deliverHalfClose();
+    } catch (thrown) {
+      this.end(toAgentError(thrown));
+    }
+    this.#delivering = false;
+    if (!this.#over && !this.#paused) this.#watchMessage();
+  }
+
+  #deliverMessages(): void {
+    while (!this.#paused && !this.#over) {
+      const message = this.#assembler.take();
+      if (message === undefined) return;
+      // A unary call is whole only with its end, which the same limit waits for.
+      if (!this.#unary) this.#messageDueMs = NEVER;
+      this.#handler?.received(message);
+    }
+  }
+
+  #deliverHalfClose(): void {
+    if (this.#toldHalfClosed) return;
+    this.#toldHalfClosed = true;
+    if (this.#assembler.unfinishedBytes > 0) throw new AgentError('request-invalid', 'the call ended within a message');
+    this.#handler?.halfClosed();
+  }
+
+  /** Limits how long the peer may leave a message unfinished, and how much that holds. */
+  #watchMessage(): void {
+    const { deadlines, limits, unfinished } = this.#context;
+    const bytes = this.#assembler.unfinishedBytes;
+    if (bytes !== this.#unfinishedBytes) {
+      this.#unfinishedBytes = bytes;
+      if (bytes > 0) unfinished.begin(this, bytes);
+      else unfinished.finish(this);
+    }
+    if (bytes > 0 && this.#messageDueMs === NEVER) this.#messageDueMs = deadlines.nowMs() + limits.messageMs;
+    if (this.#peerDone) this.#messageDueMs = NEVER;
+    this.#arm();
+  }
+
+  #arm(): void {
+    const atMs = Math.min(this.#deadlineMs, this.#messageDueMs);
+    if (atMs === this.#armedMs) return;
+    this.#armedMs = atMs;
+    if (atMs === NEVER) this.#context.deadlines.lift(this);
+    else this.#context.deadlines.set(this, atMs);
+  }
+
+  #drained(): void {
+    if (this.#over) return;
+    try {
+      this.#handler?.drained();
+    } catch (thrown) {
+      this.end(toAgentError(thrown));
+    }
+  }
+
+  #cancelled(): void {
+    if (!this.#over) this.#finish(new AgentError('request-cancelled', 'the caller is gone'));
+  }
+
+  #finish(reason: AgentError | undefined): void {
+    this.#over = true;
+    this.#context.unfinished.finish(this);
+    // What the peer still sends is thrown away, for a while: most peers end the stream when they see our trailers.
+    this.#stream.resume();
+    this.#cutOffAfter(this.#context.limits.flushMs);
+    // Not now: the handler may be in the middle of what made it end the call.
+    queueMicrotask(() => this.#tellClosed(reason));
+  }
+
+  /** The peer has been sent all there was. */
+  #sendTrailers(): void {
+    this.#stream.sendTrailers(statusTrailers(this.#endError));
+    this.#cutOffAfter(this.#context.limits.lingerMs);
+  }
+
+  #cutOffAfter(durationMs: number): void {
+    this.#deadlineMs = this.#context.deadlines.nowMs() + durationMs;
+    this.#messageDueMs = NEVER;
+    this.#arm();
+  }
+
+  #tellClosed(reason: AgentError | undefined): void {
+    this.#abort.abort(reason ?? new AgentError('request-cancelled', 'the call is over'));
+    try {
+      this.#handler?.closed();
+    } catch (error) {
+      this.#context.log.error('a call could not be closed', { path: this.path, error });
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { AgentError } from '../core/agent-error.ts';
+import type { PeerCredentials } from '../core/caller.ts';
+import type { Call, Metadata } from '../core/rpc.ts';
+import { HeaderMetadata } from './header-metadata.ts';
+import { LazyAbort } from './lazy-abort.ts';
+import type { CallOrigin } from './transport-context.ts';
+
+/** One HTTP/1.1 request as a call. */
+export class HttpCall implements Call {
+  readonly path: string;
+  readonly metadata: Metadata;
+  readonly #origin: CallOrigin;
+  readonly #abort = new LazyAbort();
+
+  constructor(origin: CallOrigin, path: string, rawHeaders: readonly string[]) {
+    this.#origin = origin;
+    this.path = path;
+    this.metadata = new HeaderMetadata(rawHeaders);
+  }
+
+  get connectionId(): number {
+    return this.#origin.connectionId;
+  }
+
+  get peer(): PeerCredentials | undefined {
+    return this.#origin.peer;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** It has been answered, or nobody waits for the answer any more. */
+  close(): void {
+    this.#abort.abort(new AgentError('request-cancelled', 'the request is over'));
+  }
+}

@@ -1,0 +1,38 @@
+/** What a peer may take. Sizes in bytes, times in milliseconds. */
+export interface TransportLimits {
+  /** The largest message of a call and the largest HTTP body. */
+  readonly maxMessageBytes: number;
+  /** What all messages that are still arriving may hold together; beyond it the oldest of them is given up. */
+  readonly maxUnfinishedBytes: number;
+  readonly maxConnections: number;
+  /** SETTINGS_MAX_CONCURRENT_STREAMS. Envoy opens a stream per secret, on one connection. */
+  readonly maxStreamsPerConnection: number;
+  /** A connection that has sent nothing is closed. */
+  readonly silenceMs: number;
+  /** A message that has been begun, and a stream's first one, must have arrived whole. */
+  readonly messageMs: number;
+  /** A connection without calls is closed. */
+  readonly idleMs: number;
+  /** What a call that has ended still has to say is cut off. */
+  readonly flushMs: number;
+  /** A call or connection that has been ended and said everything, and that the peer leaves open, is cut off. */
+  readonly lingerMs: number;
+}
+
+const MIB = 1024 * 1024;
+
+/**
+ * Room for the largest Envoy known (1,500 secrets, each first request with a Node of 61 KB, all arriving at once
+ * on one connection) with a margin, and an end to everything that a hostile neighbour on the node may try.
+ */
+export const DEFAULT_LIMITS: TransportLimits = {
+  maxMessageBytes: 4 * MIB,
+  maxUnfinishedBytes: 256 * MIB,
+  maxConnections: 10_000,
+  maxStreamsPerConnection: 10_000,
+  silenceMs: 10_000,
+  messageMs: 30_000,
+  idleMs: 300_000,
+  flushMs: 10_000,
+  lingerMs: 1000,
+};
