@@ -14,7 +14,7 @@ import {
   readSubjectKeyIdentifier,
 } from './extensions.ts';
 import { ObjectId } from './object-ids.ts';
-import { importPublicKey } from './public-key.ts';
+import { importIssuerKey } from './public-key.ts';
 import { isSignedWith, type Signed } from './signature-algorithm.ts';
 import { readSubjectAltNames, type SubjectAltName } from './subject-alt-name.ts';
 
@@ -153,7 +153,7 @@ export function isSignedBy(child: Certificate, issuer: Certificate): boolean {
     if (!sameBytes(child.authorityKeyId, issuer.subjectKeyId)) return false;
   }
   try {
-    return isSignedWith(importPublicKey(issuer.publicKeyDer), child);
+    return isSignedWith(importIssuerKey(issuer.publicKeyDer), child);
   } catch (thrown) {
     if (thrown instanceof DerError) return false;
     throw thrown;

@@ -9,6 +9,7 @@ import {
 import { promisify } from 'node:util';
 import { AgentError } from '../core/agent-error.ts';
 import { Redacted } from '../core/redacted.ts';
+import { exportPublicKey } from './public-key.ts';
 import { type SignatureAlgorithm, signatureAlgorithmOf } from './signature-algorithm.ts';
 
 /** What kind of key to make. */
@@ -29,7 +30,7 @@ export class KeyPair {
   constructor(privateKey: KeyObject, publicKey: KeyObject = createPublicKey(privateKey)) {
     this.#privateKey = privateKey;
     this.#signature = signatureAlgorithmOf(privateKey);
-    this.publicKeyDer = publicKey.export({ type: 'spki', format: 'der' });
+    this.publicKeyDer = exportPublicKey(publicKey);
   }
 
   /** The AlgorithmIdentifier in DER of the signatures that `sign` makes. */

@@ -21,6 +21,8 @@ export const ObjectId = {
   organizationName: '2.5.4.10',
   // RFC 5480 and SEC 2
   ecPublicKey: '1.2.840.10045.2.1',
+  prime256v1: '1.2.840.10045.3.1.7',
+  secp384r1: '1.3.132.0.34',
   // RFC 5758 and RFC 8017
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
   ecdsaWithSha384: '1.2.840.10045.4.3.3',

@@ -103,19 +103,21 @@ export class MemoryCa implements CaProvider, RotatableRoot {
   async stageRoot(_signal: AbortSignal): Promise<void> {
     this.#demandStage('single');
     this.#other = await createGeneration(this.#trustDomain, this.#clock.now());
-    this.#enterStage('staged');
+    this.#rootStage = 'staged';
+    this.#rootChanges.notify();
   }
 
   async switchRoot(_signal: AbortSignal): Promise<void> {
     this.#demandStage('staged');
     if (this.#other !== undefined) [this.#signing, this.#other] = [this.#other, this.#signing];
-    this.#enterStage('switched');
+    this.#rootStage = 'switched';
   }
 
   async retireRoot(_signal: AbortSignal): Promise<void> {
     this.#demandStage('switched');
     this.#other = undefined;
-    this.#enterStage('single');
+    this.#rootStage = 'single';
+    this.#rootChanges.notify();
   }
 
   /** Every call fails with this from now on; undefined: they work again. */
@@ -183,11 +185,6 @@ export class MemoryCa implements CaProvider, RotatableRoot {
     if (this.#rootStage !== stage) {
       throw new AgentError('ca-request-refused', `the root is ${this.#rootStage}, not ${stage}`);
     }
-  }
-
-  #enterStage(stage: RootStage): void {
-    this.#rootStage = stage;
-    this.#rootChanges.notify();
   }
 }
 
