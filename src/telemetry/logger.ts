@@ -1,5 +1,4 @@
 import { type Logger, destination as openDestination, pino } from 'pino';
-import { toIsoTime } from '../core/calendar.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log, LogFields } from '../core/log.ts';
 import { systemClock } from '../runtime/system-clock.ts';
@@ -7,6 +6,7 @@ import { escapeControls } from './escape-controls.ts';
 import type { LogDestination, LogLevel } from './log-level.ts';
 import { toLoggableFields } from './loggable.ts';
 import { TextLog } from './text-log.ts';
+import { toMillisecondTime } from './to-millisecond-time.ts';
 
 export interface LoggerOptions {
   /** The least severe level that is logged. */
@@ -39,12 +39,6 @@ export function createLogger(options: LoggerOptions): Log {
     formatters: { level: (label: string) => ({ level: label }) },
   };
   return new PinoLog(pino(settings, safe));
-}
-
-/** UTC in ISO 8601 with milliseconds. */
-export function toMillisecondTime(ms: number): string {
-  const fraction = String(Math.floor(ms) % 1000).padStart(3, '0');
-  return toIsoTime(ms).replace('Z', `.${fraction}Z`);
 }
 
 class PinoLog implements Log {

@@ -1,9 +1,9 @@
-import { toIsoTime } from '../core/calendar.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log, LogFields } from '../core/log.ts';
 import { escapeControls } from './escape-controls.ts';
 import { LOG_LEVELS, type LogDestination, type LogLevel } from './log-level.ts';
 import { toLoggableFields } from './loggable.ts';
+import { toMillisecondTime } from './to-millisecond-time.ts';
 
 export interface TextLogOptions {
   readonly level: LogLevel;
@@ -51,7 +51,7 @@ export class TextLog implements Log {
     const { level: least, colour, destination, clock } = this.#options;
     if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least)) return;
     const values = Object.entries({ ...this.#bound, ...toLoggableFields(fields) }).map(toPair);
-    const time = toIsoTime(clock.now()).slice('2030-01-01T'.length, -1);
+    const time = toMillisecondTime(clock.now()).slice('2030-01-01T'.length, -1);
     const name = level.toUpperCase().padEnd(5);
     const shownName = colour ? `\u001b[${COLOURS[level]}m${name}\u001b[0m` : name;
     const text = escapeControls(`${message.padEnd(MESSAGE_WIDTH)} ${values.join(' ')}`).trimEnd();
