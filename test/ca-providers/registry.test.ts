@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { loadCaProvider } from '../../src/ca-providers/registry.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { RecordingLog } from '../fakes/recording-log.ts';
+
+const settings = { trustDomain: 'cluster.local', clock: new FakeClock(), log: new RecordingLog() };
+
+test('Embedded is loaded with a root that can be rotated', async (t) => {
+  const base = await mkdtemp(join(tmpdir(), 'registry-'));
+  t.after(() => rm(base, { recursive: true }));
+  const { provider, rotatableRoot } = await loadCaProvider({
+    ...settings,
+    provider: 'Embedded',
+    stateDir: join(base, 'ca'),
+  });
+  assert.equal(provider.name, 'Embedded');
+  assert.equal(rotatableRoot?.rootStage, 'single');
+});
+
+for (const provider of ['Citadel', 'VaultCA', 'Custom']) {
+  test(`${provider} says that this build does not have it`, async () => {
+    await assert.rejects(loadCaProvider({ ...settings, provider, stateDir: '/nowhere' }), {
+      code: 'settings-invalid',
+      message: `CA_PROVIDER is "${provider}", which this build does not have yet: use Embedded`,
+    });
+  });
+}
+
+test('an unknown name lists the known ones', async () => {
+  await assert.rejects(loadCaProvider({ ...settings, provider: 'embedded', stateDir: '/nowhere' }), {
+    code: 'settings-invalid',
+    message: 'CA_PROVIDER is "embedded": it must be one of Embedded, Citadel, VaultCA, Custom',
+  });
+});
