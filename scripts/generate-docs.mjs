@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { configurationPage } from './docs/configuration-page.mjs';
+import { metricsPage } from './docs/metrics-page.mjs';
 
 /**
  * Writes the pages of docs/ that are made from the code, out of a build of it.
@@ -12,7 +13,10 @@ import { configurationPage } from './docs/configuration-page.mjs';
  * With `--check` nothing is written, and a page that is out of date makes it fail. `make` is given a function that
  * imports a module of the build by its path under `src/`.
  */
-const PAGES = [{ file: 'docs/configuration.md', make: configurationPage }];
+const PAGES = [
+  { file: 'docs/configuration.md', make: configurationPage },
+  { file: 'docs/metrics.md', make: metricsPage },
+];
 
 const { values } = parseArgs({ options: { check: { type: 'boolean' }, dist: { type: 'string', default: 'dist' } } });
 const root = join(import.meta.dirname, '..');

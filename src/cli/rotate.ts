@@ -3,9 +3,10 @@ import { parseSpiffeId } from '../core/spiffe-id.ts';
 import type { RotateEvent, RotateTarget } from '../telemetry/admin-server.ts';
 import { escapeControls } from '../telemetry/escape-controls.ts';
 import { rotate as askToRotate } from './admin-client.ts';
-import { ADMIN_FLAGS, parseFlags, toAdminSocket } from './admin-flags.ts';
+import { toAdminSocket } from './admin-socket.ts';
 import type { Command, CommandIo } from './command.ts';
 import { ExitCode } from './exit-code.ts';
+import { parseArguments } from './parse-arguments.ts';
 
 const HELP = `usage: sds-node-agent rotate [--identity SPIFFE_ID | --all | --root] [--json] [--admin-socket PATH]
 
@@ -26,25 +27,18 @@ example
   sds-node-agent rotate --identity spiffe://cluster.local/ns/shop/sa/web
 `;
 
-const FLAGS = {
-  ...ADMIN_FLAGS,
-  identity: { type: 'string' },
-  all: { type: 'boolean', default: false },
-  root: { type: 'boolean', default: false },
-} as const;
-
 /** `rotate`: renews now. */
 export const rotate: Command = {
   name: 'rotate',
   summary: 'renew certificates, or replace the embedded root, now',
   help: HELP,
   async run(argv, io) {
-    const flags = parseFlags(argv, FLAGS);
-    const target = toTarget(flags);
-    const events = askToRotate(toAdminSocket(flags['admin-socket'], io.env), target, io.signal);
+    const flags = parseArguments(argv, { texts: ['admin-socket', 'identity'], switches: ['all', 'root', 'json'] });
+    const target = toTarget(flags.text('identity'), flags.has('all'), flags.has('root'));
+    const events = askToRotate(toAdminSocket(flags.text('admin-socket'), io.env), target, io.signal);
     let exitCode: number = ExitCode.ok;
     for await (const event of events) {
-      if (flags.json) io.stdout.write(`${escapeControls(JSON.stringify(event))}\n`);
+      if (flags.has('json')) io.stdout.write(`${escapeControls(JSON.stringify(event))}\n`);
       else show(event, target, io);
       if ('error' in event) exitCode = toExitCode(event.error.code);
     }
@@ -52,13 +46,7 @@ export const rotate: Command = {
   },
 };
 
-interface TargetFlags {
-  readonly identity?: string | undefined;
-  readonly all: boolean;
-  readonly root: boolean;
-}
-
-function toTarget({ identity, all, root }: TargetFlags): RotateTarget {
+function toTarget(identity: string | undefined, all: boolean, root: boolean): RotateTarget {
   if (Number(identity !== undefined) + Number(all) + Number(root) > 1) {
     throw new AgentError('settings-invalid', 'say one of --identity, --all and --root');
   }

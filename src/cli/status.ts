@@ -1,9 +1,10 @@
 import { escapeControls } from '../telemetry/escape-controls.ts';
 import { fetchStatus } from './admin-client.ts';
-import { ADMIN_FLAGS, parseFlags, toAdminSocket } from './admin-flags.ts';
+import { toAdminSocket } from './admin-socket.ts';
 import type { Command } from './command.ts';
 import { ExitCode } from './exit-code.ts';
 import { toPaper } from './paper.ts';
+import { parseArguments } from './parse-arguments.ts';
 import { formatStatus } from './status-table.ts';
 
 const HELP = `usage: sds-node-agent status [--json] [--admin-socket PATH]
@@ -26,10 +27,11 @@ export const status: Command = {
   summary: 'show identities, certificates, bundles and the health of the CA',
   help: HELP,
   async run(argv, io) {
-    const flags = parseFlags(argv, ADMIN_FLAGS);
-    const report = await fetchStatus(toAdminSocket(flags['admin-socket'], io.env), io.signal);
+    const flags = parseArguments(argv, { texts: ['admin-socket'], switches: ['json'] });
+    const report = await fetchStatus(toAdminSocket(flags.text('admin-socket'), io.env), io.signal);
     // A name that an Envoy made up must not drive the terminal, also not out of JSON.
-    if (flags.json) io.stdout.write(`${JSON.stringify(report, null, 2).split('\n').map(escapeControls).join('\n')}\n`);
+    if (flags.has('json'))
+      io.stdout.write(`${JSON.stringify(report, null, 2).split('\n').map(escapeControls).join('\n')}\n`);
     else io.stdout.write(formatStatus(report, toPaper(io)));
     return ExitCode.ok;
   },
