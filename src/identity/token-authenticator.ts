@@ -1,0 +1,54 @@
+import { AgentError, toAgentError } from '../core/agent-error.ts';
+import type { Caller, Identity, Token } from '../core/caller.ts';
+import type { TokenMeter } from '../core/meters.ts';
+import type { Authenticator, Call, Metadata } from '../core/rpc.ts';
+import type { VerifiedToken } from '../core/token-verifier.ts';
+import { tokenOf } from './credentials.ts';
+import type { RememberingVerifier } from './remembered.ts';
+
+export interface TokenAuthenticatorOptions {
+  readonly verifier: RememberingVerifier;
+  readonly meter: TokenMeter;
+  /** Who shares a key: all pods of a service account, or nobody. */
+  readonly sharing: 'service-account' | 'pod';
+}
+
+/** Knows callers by the service-account token in their metadata. */
+export class TokenAuthenticator implements Authenticator<Caller> {
+  readonly #verifier: RememberingVerifier;
+  readonly #meter: TokenMeter;
+  readonly #sharing: 'service-account' | 'pod';
+
+  constructor({ verifier, meter, sharing }: TokenAuthenticatorOptions) {
+    this.#verifier = verifier;
+    this.#meter = meter;
+    this.#sharing = sharing;
+  }
+
+  async authenticate(call: Call): Promise<Caller> {
+    const token = this.#tokenOf(call.metadata);
+    // Most calls come with a known token; then the call's signal need not even be made.
+    const verified = this.#verifier.recall(token) ?? (await this.#verifier.verify(token, call.signal));
+    return { identity: this.#identityOf(verified), token, tokenExpiresAtMs: verified.expiresAtMs };
+  }
+
+  #tokenOf(metadata: Metadata): Token {
+    try {
+      return tokenOf(metadata);
+    } catch (thrown) {
+      this.#meter.verified(this.#verifier.name, toAgentError(thrown).code);
+      throw thrown;
+    }
+  }
+
+  #identityOf({ spiffeId, podUid }: VerifiedToken): Identity {
+    if (this.#sharing === 'service-account') return { spiffeId, key: spiffeId };
+    if (podUid === undefined) {
+      throw new AgentError(
+        'token-rejected',
+        'the token is not accepted: it is bound to no pod, and here each pod has its own certificate; use a projected token',
+      );
+    }
+    return { spiffeId, key: `${spiffeId}#${podUid}` };
+  }
+}
