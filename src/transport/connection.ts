@@ -62,6 +62,8 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   /** Ends streams, lets requests that are being answered end, then closes. */
   drain(): void {
     this.#draining = true;
+    // What has been written to a unix socket is at the peer's: nothing is lost by not waiting for its goodbye.
+    this.#socket.once('finish', () => this.#socket.destroy());
     if (this.#session !== undefined) this.#session.drain();
     else if (this.idle) this.#socket.destroy();
   }

@@ -4,6 +4,7 @@ import { toGrpcStatus } from '../core/grpc-status.ts';
 import { frameMessage } from './frame-message.ts';
 import { GrpcCallError, type GrpcOutcome, toOutcome } from './grpc-call-error.ts';
 import { MessageAssembler } from './message-assembler.ts';
+import { MessageBuffers } from './message-buffers.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const ignore = (): void => {};
@@ -49,12 +50,15 @@ export class GrpcClientStream implements AsyncIterable<Buffer> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
-    const assembler = new MessageAssembler(MAX_ANSWER_BYTES);
+    const assembler = new MessageAssembler(MAX_ANSWER_BYTES, new MessageBuffers());
     let broken = false;
     try {
       for await (const chunk of this.#stream) {
         assembler.push(chunk);
-        for (let message = assembler.take(); message !== undefined; message = assembler.take()) yield message;
+        for (let message = assembler.take(); message !== undefined; message = assembler.take()) {
+          yield Buffer.from(message);
+          assembler.release();
+        }
       }
     } catch (thrown) {
       if (thrown instanceof AgentError) throw new GrpcCallError(toGrpcStatus(thrown.code), thrown.message);

@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { AgentError, toAgentError } from '../core/agent-error.ts';
 import type { PeerCredentials } from '../core/caller.ts';
 import type { GrpcMethod, Metadata, StreamCall, StreamHandler } from '../core/rpc.ts';
@@ -13,6 +13,9 @@ import { UnaryHandler } from './unary-handler.ts';
 import type { Unfinished } from './unfinished-messages.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** Made once: a stack for each call that ends would cost more than the call. */
+const CALLER_GONE = new AgentError('request-cancelled', 'the caller is gone');
+const CALL_OVER = new AgentError('request-cancelled', 'the call is over');
 
 /** One gRPC call on one HTTP/2 stream: frames to messages, errors to statuses, flow control both ways. */
 export class GrpcStream implements StreamCall, Expiring, Unfinished {
@@ -49,7 +52,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
     this.#stream = stream;
     this.path = path;
     this.metadata = metadata;
-    this.#assembler = new MessageAssembler(context.limits.maxMessageBytes);
+    this.#assembler = new MessageAssembler(context.limits.maxMessageBytes, context.buffers);
   }
 
   get connectionId(): number {
@@ -127,7 +130,8 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   expired(nowMs: number): void {
     this.#armedMs = NEVER;
     if (this.#over) {
-      this.#stream.close();
+      // Without a code Node would go on waiting for the peer to read the rest.
+      this.#stream.close(this.#stream.writableFinished ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL);
     } else if (this.#deadlineMs <= nowMs) {
       this.end(new AgentError('request-deadline-exceeded', 'the deadline of the call has passed'));
     } else if (this.#paused) {
@@ -188,6 +192,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
       // A unary call is whole only with its end, which the same limit waits for.
       if (!this.#unary) this.#messageDueMs = NEVER;
       this.#handler?.received(message);
+      this.#assembler.release();
     }
   }
 
@@ -230,12 +235,13 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   }
 
   #cancelled(): void {
-    if (!this.#over) this.#finish(new AgentError('request-cancelled', 'the caller is gone'));
+    if (!this.#over) this.#finish(CALLER_GONE);
   }
 
   #finish(reason: AgentError | undefined): void {
     this.#over = true;
     this.#context.unfinished.finish(this);
+    if (!this.#delivering) this.#assembler.release();
     // What the peer still sends is thrown away, for a while: most peers end the stream when they see our trailers.
     this.#stream.resume();
     this.#cutOffAfter(this.#context.limits.flushMs);
@@ -256,7 +262,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   }
 
   #tellClosed(reason: AgentError | undefined): void {
-    this.#abort.abort(reason ?? new AgentError('request-cancelled', 'the call is over'));
+    this.#abort.abort(reason ?? CALL_OVER);
     try {
       this.#handler?.closed();
     } catch (error) {

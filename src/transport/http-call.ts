@@ -5,6 +5,8 @@ import { HeaderMetadata } from './header-metadata.ts';
 import { LazyAbort } from './lazy-abort.ts';
 import type { CallOrigin } from './transport-context.ts';
 
+const REQUEST_OVER = new AgentError('request-cancelled', 'the request is over');
+
 /** One HTTP/1.1 request as a call. */
 export class HttpCall implements Call {
   readonly path: string;
@@ -32,6 +34,6 @@ export class HttpCall implements Call {
 
   /** It has been answered, or nobody waits for the answer any more. */
   close(): void {
-    this.#abort.abort(new AgentError('request-cancelled', 'the request is over'));
+    this.#abort.abort(REQUEST_OVER);
   }
 }

@@ -6,6 +6,7 @@ import type { GrpcMethods, HttpRoutes } from '../core/rpc.ts';
 import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { HttpRequests } from './http-requests.ts';
+import { MessageBuffers } from './message-buffers.ts';
 import { loadPeerCredentials, type ReadPeerCredentials } from './peer-credentials.ts';
 import { SocketFile, type SocketFileOptions } from './socket-file.ts';
 import type { TransportContext } from './transport-context.ts';
@@ -47,10 +48,16 @@ export class SocketListener {
       limits,
       deadlines: this.#deadlines,
       unfinished: new UnfinishedMessages(limits.maxUnfinishedBytes),
+      buffers: new MessageBuffers(),
       log: options.log,
     };
     this.#http = new HttpRequests(this.#context);
     this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#connections.size;
   }
 
   /** Makes the socket and accepts connections. Rejects with an `AgentError` `socket-unusable` that says what to do. */

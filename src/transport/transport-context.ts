@@ -2,6 +2,7 @@ import type { PeerCredentials } from '../core/caller.ts';
 import type { Log } from '../core/log.ts';
 import type { GrpcMethods, HttpRoutes } from '../core/rpc.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { MessageBuffers } from './message-buffers.ts';
 import type { TransportLimits } from './transport-limits.ts';
 import type { UnfinishedMessages } from './unfinished-messages.ts';
 
@@ -12,6 +13,7 @@ export interface TransportContext {
   readonly limits: TransportLimits;
   readonly deadlines: Deadlines;
   readonly unfinished: UnfinishedMessages;
+  readonly buffers: MessageBuffers;
   readonly log: Log;
 }
 

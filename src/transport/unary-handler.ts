@@ -14,7 +14,8 @@ export class UnaryHandler implements StreamHandler {
 
   received(message: Buffer): void {
     if (this.#request !== undefined) throw new AgentError('request-invalid', 'the method takes one message, not more');
-    this.#request = message;
+    // A copy: the message is lent only until this returns.
+    this.#request = Buffer.from(message);
   }
 
   /** Only now is it certain that there is no second message. */
