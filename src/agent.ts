@@ -1,0 +1,248 @@
+import { loadCaProvider } from './ca-providers/registry.ts';
+import { BundleKeeper } from './cache/bundle-keeper.ts';
+import { Issuer } from './cache/issuer.ts';
+import { RootReplacement } from './cache/root-replacement.ts';
+import { SecretCache } from './cache/secret-cache.ts';
+import type { Settings } from './config/settings.ts';
+import { AgentError } from './core/agent-error.ts';
+import type { Clock } from './core/clock.ts';
+import type { Log } from './core/log.ts';
+import type { RotatableRoot } from './core/root-rotation.ts';
+import type { SpiffeId } from './core/spiffe-id.ts';
+import type { AgentControl, AgentStatus, AgentView, ServedResource } from './core/status-report.ts';
+import { loadTokenVerifier } from './identity/load-token-verifier.ts';
+import { metered as meteredVerifier } from './identity/metered.ts';
+import { remembered } from './identity/remembered.ts';
+import { TokenAuthenticator } from './identity/token-authenticator.ts';
+import { randomHex } from './keys/random.ts';
+import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
+import { StreamRegistry } from './sds/stream-registry.ts';
+import { AdminServer } from './telemetry/admin-server.ts';
+import { DebugServer } from './telemetry/debug-server.ts';
+import { createHealthMethods } from './telemetry/grpc-health.ts';
+import { type MeteredCa, metered as meteredCa } from './telemetry/metered-ca.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { MonitoringServer } from './telemetry/monitoring-server.ts';
+import { Readiness } from './telemetry/readiness.ts';
+import { SocketListener } from './transport/socket-listener.ts';
+
+/** What an agent takes from the process that runs it. */
+export interface AgentParts {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of this package, for people and metrics. */
+  readonly version: string;
+}
+
+/** What takes I/O to make. */
+interface LoadedParts {
+  readonly metrics: Metrics;
+  readonly ca: MeteredCa;
+  readonly root: RotatableRoot | undefined;
+  readonly authenticator: TokenAuthenticator;
+  readonly life: AbortController;
+}
+
+/**
+ * The node agent, put together: the one place that knows every room. It holds no logic of its own beyond the
+ * order in which things start and stop.
+ */
+export class Agent implements AgentView, AgentControl {
+  readonly #parts: AgentParts;
+  /** Aborts when the agent has stopped serving. */
+  readonly #life: AbortController;
+  readonly #startedAtMs: number;
+  readonly #metrics: Metrics;
+  readonly #readiness: Readiness;
+  readonly #ca: MeteredCa;
+  readonly #bundles: BundleKeeper;
+  readonly #cache: SecretCache;
+  readonly #streams: StreamRegistry;
+  readonly #listener: SocketListener;
+  readonly #rootReplacement: RootReplacement | undefined;
+
+  private constructor(parts: AgentParts, { metrics, ca, root, authenticator, life }: LoadedParts) {
+    const { settings, clock, log } = parts;
+    const { certificates, sds } = settings;
+    this.#parts = parts;
+    this.#life = life;
+    this.#metrics = metrics;
+    this.#ca = ca;
+    this.#startedAtMs = clock.now();
+    this.#readiness = new Readiness({
+      ca: () => this.#bundles.bundle !== undefined,
+      secrets: () => this.#nothingServedHasExpired(),
+    });
+    const random = Math.random;
+    const timeLimitMs = settings.ca.timeoutMs;
+    const { trustDomain } = settings.identity;
+    this.#bundles = new BundleKeeper({ provider: ca, trustDomain, timeLimitMs, clock, log, random });
+    const issuer = new Issuer(ca, this.#bundles, clock, {
+      key: certificates.key,
+      keyEncoding: certificates.pkcs8 ? 'pkcs8' : 'traditional',
+      ttlMs: certificates.ttlMs,
+      timeLimitMs,
+    });
+    this.#cache = new SecretCache({
+      issuer,
+      bundles: this.#bundles,
+      policy: { ratio: certificates.gracePeriodRatio, jitter: certificates.gracePeriodRatioJitter },
+      maxInFlight: settings.ca.maxInflight,
+      forgetAfterMs: certificates.forgetAfterMs,
+      clock,
+      log,
+      meter: metrics.cache,
+      random,
+    });
+    this.#rootReplacement = root && new RootReplacement(root, this.#bundles, this.#cache, clock, log);
+    this.#streams = new StreamRegistry(metrics.sds, randomHex(8));
+    const context = { store: this.#cache, authenticator, names: sds, clock, log, meter: metrics.sds };
+    this.#listener = new SocketListener({
+      path: sds.socketPath,
+      mode: sds.socketMode,
+      gid: sds.socketGid,
+      methods: new Map([
+        ...sdsMethods(context, this.#streams),
+        ...createHealthMethods(SDS_SERVICE_NAMES, this.#readiness),
+      ]),
+      routes: sdsRoutes(context),
+      log,
+      meter: metrics.transport,
+      clock,
+    });
+  }
+
+  /**
+   * Loads what is on disk and puts the agent together; nothing listens yet.
+   *
+   * @throws AgentError `settings-invalid`, `ca-state-broken`, or whatever keeps the CA or the verifier from being used
+   */
+  static async load(parts: AgentParts): Promise<Agent> {
+    const { settings, clock, log, version } = parts;
+    const metrics = createMetrics({ clock, version });
+    const { provider, rotatableRoot } = await loadCaProvider(toProviderSettings(parts));
+    const life = new AbortController();
+    const { stateDir, identity } = settings;
+    const verifier = await loadTokenVerifier({ ...identity, stateDir, clock, log, lifetime: life.signal });
+    const meter = metrics.token;
+    const authenticator = new TokenAuthenticator({
+      verifier: remembered(meteredVerifier(verifier, meter), { clock, meter, lifetime: life.signal }),
+      meter,
+      sharing: identity.sharing,
+    });
+    const ca = meteredCa(provider, metrics.ca, clock);
+    return new Agent(parts, { metrics, ca, root: rotatableRoot, authenticator, life });
+  }
+
+  /**
+   * Serves until the signal aborts, then drains: streams end, the socket goes, what is in flight ends.
+   *
+   * @throws AgentError `socket-unusable`
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { settings, log, version } = this.#parts;
+    const life = this.#life;
+    const closers: (() => Promise<void>)[] = [];
+    try {
+      await this.#open(closers);
+      const working = this.#cache.run(life.signal);
+      closers.push(async () => {
+        life.abort();
+        await working;
+      });
+      await this.#listener.listen();
+      closers.push(() => this.#drain());
+      this.#readiness.set('socket', true);
+      this.#readiness.set('token-verifier', true);
+      log.info('the agent serves secrets', { socket: settings.sds.socketPath, ca: this.#ca.name, version });
+      await Promise.race([aborted(signal), working]);
+    } finally {
+      for (const close of closers.reverse()) await close();
+      log.info('the agent has stopped');
+    }
+  }
+
+  status(): AgentStatus {
+    const { settings, clock, version } = this.#parts;
+    return {
+      version,
+      trustDomain: settings.identity.trustDomain,
+      startedAtMs: this.#startedAtMs,
+      nowMs: clock.now(),
+      connections: this.#listener.connections,
+      streams: this.#streams.size,
+      identities: this.#cache.identities(),
+      bundles: this.#cache.bundles(),
+      pending: this.#streams.pending(),
+      ca: [this.#ca.health()],
+      unready: this.#readiness.unmet(),
+    };
+  }
+
+  served(): readonly ServedResource[] {
+    return this.#streams.served();
+  }
+
+  rotate(which: { readonly spiffeId: SpiffeId } | 'all', signal: AbortSignal): Promise<readonly SpiffeId[]> {
+    return this.#cache.renew(which, signal);
+  }
+
+  async rotateRoot(onProgress: (step: string) => void, signal: AbortSignal): Promise<void> {
+    if (this.#rootReplacement === undefined) {
+      const { name } = this.#ca;
+      throw new AgentError(
+        'request-unimplemented',
+        `${name} keeps its root itself: replace it there, the agent follows`,
+      );
+    }
+    await this.#rootReplacement.run(onProgress, signal);
+  }
+
+  /** Opens what operators look at, before anybody is served: so a start that takes long can be watched. */
+  async #open(closers: (() => Promise<void>)[]): Promise<void> {
+    const { settings, log, clock } = this.#parts;
+    const { address, port, debugPort } = settings.monitoring;
+    if (port !== undefined) {
+      const monitoring = new MonitoringServer({ view: this, metrics: this.#metrics, readiness: this.#readiness, log });
+      closers.push(() => monitoring.close());
+      log.info('monitoring listens', { address, port: await monitoring.listen(address, port) });
+    }
+    if (debugPort !== undefined) {
+      const debug = new DebugServer({ view: this, clock, log });
+      closers.push(() => debug.close());
+      log.info('the status page listens', { address: '127.0.0.1', port: await debug.listen(debugPort) });
+    }
+    const admin = new AdminServer({ view: this, control: this, log });
+    closers.push(() => admin.close());
+    await admin.listen(settings.admin.socketPath);
+    log.info('the admin socket listens', { socket: settings.admin.socketPath });
+  }
+
+  async #drain(): Promise<void> {
+    this.#parts.log.info('stopping: streams end, so that each envoy looks for the next agent');
+    this.#readiness.set('running', false);
+    await this.#listener.drain(this.#parts.settings.drainTimeoutMs);
+  }
+
+  /** An identity that never had a certificate is waiting, not expired. */
+  #nothingServedHasExpired(): boolean {
+    const nowMs = this.#parts.clock.now();
+    return this.#cache.identities().every(({ streams, notAfterMs = Infinity }) => streams === 0 || nowMs < notAfterMs);
+  }
+}
+
+function toProviderSettings({ settings, clock, log }: AgentParts): Parameters<typeof loadCaProvider>[0] {
+  const [provider = 'Embedded', ...others] = settings.ca.providers;
+  if (others.length > 0) {
+    throw new AgentError('settings-invalid', 'CA_PROVIDER lists several providers: this build takes one');
+  }
+  return { provider, stateDir: settings.stateDir, trustDomain: settings.identity.trustDomain, clock, log };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

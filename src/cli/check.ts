@@ -1,0 +1,117 @@
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { loadCaProvider } from '../ca-providers/registry.ts';
+import { loadSettings } from '../config/load-settings.ts';
+import type { Settings } from '../config/settings.ts';
+import { AgentError, toAgentError } from '../core/agent-error.ts';
+import { loadTokenVerifier } from '../identity/load-token-verifier.ts';
+import { normalizeRoots } from '../keys/roots.ts';
+import { systemClock } from '../runtime/system-clock.ts';
+import { withTimeLimit } from '../runtime/time-limit.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { probeSocket } from '../transport/probe-socket.ts';
+import type { Command, CommandIo } from './command.ts';
+import { ExitCode } from './exit-code.ts';
+import { paint, toPaper } from './paper.ts';
+import { SETTINGS_HELP } from './settings-help.ts';
+
+/** One thing that has to be right before the agent can work. Resolves to what was found, or rejects with the fault. */
+interface Check {
+  readonly what: string;
+  readonly run: (settings: Settings, signal: AbortSignal) => Promise<string>;
+}
+
+const CHECKS: readonly Check[] = [
+  { what: 'SDS socket', run: ({ sds }) => checkSocketPlace(sds.socketPath, 'SDS_UDS_PATH') },
+  { what: 'admin socket', run: ({ admin }) => checkSocketPlace(admin.socketPath, 'ADMIN_SOCKET') },
+  { what: 'CA', run: checkCa },
+  { what: 'token verifier', run: checkVerifier },
+];
+
+/** `check`: would `run` work with these settings, and if not, why? */
+export const check: Command = {
+  name: 'check',
+  summary: 'check settings, sockets, CA and token verifier',
+  help: `usage: sds-node-agent check [--SETTING VALUE]...
+
+Checks settings, socket directories, the CA and the token verifier, and says what to do about each fault.
+
+${SETTINGS_HELP}
+exit status: 0 all is well, 64 a wrong setting, 69 something else is not
+`,
+  async run(argv, io) {
+    const settings = loadSettings(io.env, argv);
+    report(io, 'settings', 'ok', 'every value is allowed');
+    let faults = 0;
+    for (const { what, run } of CHECKS) {
+      try {
+        report(io, what, 'ok', await run(settings, io.signal));
+      } catch (thrown) {
+        faults++;
+        report(io, what, 'fault', toAgentError(thrown).message);
+      }
+    }
+    return faults === 0 ? ExitCode.ok : ExitCode.unavailable;
+  },
+};
+
+function report(io: CommandIo, what: string, verdict: 'ok' | 'fault', text: string): void {
+  const paper = toPaper(io);
+  const mark = paint(verdict.padEnd(5), verdict === 'ok' ? 'good' : 'bad', paper);
+  io.stdout.write(`${mark}  ${what.padEnd(14)}  ${paint(text, undefined, paper)}\n`);
+}
+
+async function checkSocketPlace(path: string, setting: string): Promise<string> {
+  if ((await probeSocket(path)).state === 'alive') return `${path} is served by an agent that runs already`;
+  const directory = dirname(path);
+  const found = await stat(directory).catch(() => undefined);
+  if (found === undefined) {
+    throw new AgentError('socket-unusable', `the directory ${directory} is not there: make it, or change ${setting}`);
+  }
+  if (!found.isDirectory()) {
+    throw new AgentError('socket-unusable', `${directory} is not a directory: change ${setting}`);
+  }
+  await access(directory, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+    const advice = `let this user write to it, or change ${setting}`;
+    throw new AgentError('socket-unusable', `the directory ${directory} cannot be written to: ${advice}`, { cause });
+  });
+  return `${path} can be made`;
+}
+
+async function checkCa(settings: Settings, signal: AbortSignal): Promise<string> {
+  const { ca, identity, stateDir } = settings;
+  const [provider = ''] = ca.providers;
+  const untouched = await stateNote(settings, provider === 'Embedded');
+  if (untouched !== undefined) return untouched;
+  const log = createLogger({ level: 'error', format: 'text', destination: { write: () => undefined } });
+  const loaded = await loadCaProvider({
+    provider,
+    stateDir,
+    trustDomain: identity.trustDomain,
+    clock: systemClock,
+    log,
+  });
+  const onTimeout = (): AgentError =>
+    new AgentError('ca-timeout', `${provider} did not answer within ${ca.timeoutMs} ms: is CA_ADDR right?`);
+  const roots = await withTimeLimit(systemClock, ca.timeoutMs, signal, onTimeout, (limited) =>
+    loaded.provider.roots(limited),
+  );
+  const { count } = normalizeRoots(roots, systemClock.now());
+  return `${provider} answers, with ${count === 1 ? 'one root' : `${count} roots`}`;
+}
+
+async function checkVerifier(settings: Settings, lifetime: AbortSignal): Promise<string> {
+  const { identity, stateDir } = settings;
+  const names = identity.verifiers.join(', ');
+  const untouched = await stateNote(settings, identity.verifiers.includes('embedded'));
+  if (untouched !== undefined) return untouched;
+  const log = createLogger({ level: 'error', format: 'text', destination: { write: () => undefined } });
+  await loadTokenVerifier({ ...identity, stateDir, clock: systemClock, log, lifetime });
+  return `${names} can verify tokens for ${identity.audiences.join(', ')}`;
+}
+
+/** State is made by the first start and not by a check, which may run as another user. */
+async function stateNote({ stateDir }: Settings, needed: boolean): Promise<string | undefined> {
+  if (!needed || (await stat(stateDir).catch(() => undefined)) !== undefined) return undefined;
+  return `${stateDir} is made on the first start`;
+}

@@ -1,0 +1,4 @@
+/** What the help of a command says that takes every setting. */
+export const SETTINGS_HELP = `Every setting is an environment variable and a flag (SECRET_TTL is --secret-ttl; the flag wins). docs/configuration.md
+lists them all, with their defaults.
+`;

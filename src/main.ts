@@ -1,0 +1,9 @@
+import { dispatch } from './cli/dispatch.ts';
+import { processEnvironment } from './config/process-environment.ts';
+import { stopSignal } from './runtime/stop-signals.ts';
+
+/** Runs one command with this process's environment, streams and signals; resolves to the exit status. */
+export function main(argv: readonly string[]): Promise<number> {
+  const { stdout, stderr } = process;
+  return dispatch(argv, { env: processEnvironment(), stdout, stderr, signal: stopSignal() });
+}
