@@ -9,6 +9,8 @@ import type { CommandIo } from './command.ts';
 export interface ArgumentSpec<Text extends string, Switch extends string> {
   /** Flags with a value. */
   readonly texts?: readonly Text[];
+  /** Which of them must be there, and not empty. */
+  readonly required?: readonly NoInfer<Text>[];
   /** Flags that stand alone. */
   readonly switches?: readonly Switch[];
   /** What has to follow without a flag, as the usage line calls it, for example `FILE`. */
@@ -71,11 +73,12 @@ function flagKinds({ texts = [], switches = [] }: ArgumentSpec<string, string>):
 }
 
 function faultsOf({ given, operands, faults }: FlagsRead, spec: ArgumentSpec<string, string>): readonly string[] {
-  const { switches = [], operands: names = [] } = spec;
+  const { switches = [], required = [], operands: names = [] } = spec;
   const unclear = switches.filter((flag) => parseBoolean(given.get(flag) ?? 'true') === undefined);
   return [
     ...faults,
     ...unclear.map((flag) => `--${flag} is ${quoteUntrusted(given.get(flag) ?? '')}; allowed is true or false`),
+    ...required.filter((flag) => !given.get(flag)).map((flag) => `--${flag} is missing`),
     ...names.slice(operands.length).map((name) => `${name} is missing`),
     ...operands.slice(names.length).map((operand) => `unexpected argument ${quoteUntrusted(operand)}`),
   ];

@@ -34,7 +34,8 @@ export function parseDuration(text: string): number | undefined {
 
 /** A duration in Go's spelling, in the largest units that fit: `1h30m`, `250ms`. Whole milliseconds. */
 export function toDurationText(durationMs: number): string {
-  if (durationMs % 1_000 !== 0 || durationMs === 0) return `${durationMs}ms`;
+  if (durationMs === 0) return '0s';
+  if (durationMs % 1_000 !== 0) return `${durationMs}ms`;
   const seconds = durationMs / 1_000;
   const parts = [
     [Math.floor(seconds / 3_600), 'h'],

@@ -25,7 +25,7 @@ export const identityShape = {
     '',
     "who verifies callers' tokens: a TokenReview, a JSON Web Key Set, the development issuer; several: one has to accept",
   ),
-  TOKEN_AUDIENCES: setting(listOf(text('audiences')), 'istio-ca', 'a token must be made for one of these'),
+  TOKEN_AUDIENCES: setting(listOf(text('an audience')), 'istio-ca', 'a token must be made for one of these'),
   TOKEN_JWKS: setting(
     orEmpty(kindOf('the path of a file, or a URL: https, or http to a loopback address', parseJwksLocation)),
     '',

@@ -1,9 +1,12 @@
-/** The name that somebody who typed this most likely meant; undefined when none is near. */
+/** The name that somebody who typed this most likely meant, or began to write; undefined when none is near. */
 export function nearestName(typed: string, names: Iterable<string>): string | undefined {
+  const all = [...names];
+  const begun = typed.length < 2 ? undefined : all.find((name) => name.startsWith(typed));
+  if (begun !== undefined) return begun;
   // One slip in three letters is a slip, more is another word.
   let leastSlips = Math.max(1, Math.floor(typed.length / 3)) + 1;
   let nearest: string | undefined;
-  for (const name of names) {
+  for (const name of all) {
     const slips = editDistance(typed, name);
     if (slips < leastSlips) {
       leastSlips = slips;

@@ -14,7 +14,7 @@ const fileMode = kindOf('permission bits in octal, such as `0660`', (given) =>
   /^0?[0-7]{3}$/.test(given) ? Number.parseInt(given, 8) : undefined,
 );
 
-const name = kindOf('names that do not begin with `spiffe://`', (given) =>
+const name = kindOf('a name that does not begin with `spiffe://`', (given) =>
   given === '' || given.trim() !== given || given.startsWith('spiffe://') ? undefined : given,
 );
 

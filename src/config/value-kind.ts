@@ -38,12 +38,12 @@ export const boolean: ValueKind<boolean> = { ...kindOf('`true` or `false`', pars
 /** A duration in milliseconds, rounded to whole ones. */
 export function duration(leastMs: number, mostMs: number): ValueKind<number> {
   const allowed = `a duration from ${toDurationText(leastMs)} to ${toDurationText(mostMs)}, such as \`90s\` or \`1h30m\``;
-  return kindOf(allowed, (given) => within(parseDuration(given), leastMs, mostMs, Math.round));
+  return kindOf(allowed, (given) => within(Math.round(parseDuration(given) ?? Number.NaN), leastMs, mostMs));
 }
 
 export function wholeNumber(least: number, most: number): ValueKind<number> {
   return kindOf(`a whole number from ${least} to ${most}`, (given) =>
-    within(/^\d{1,15}$/.test(given) ? Number(given) : undefined, least, most),
+    within(/^\d{1,15}$/.test(given) ? Number(given) : Number.NaN, least, most),
   );
 }
 
@@ -58,12 +58,14 @@ export function share(border: 'exclusive' | 'from zero'): ValueKind<number> {
 }
 
 export function oneOf<const T extends string>(...choices: readonly T[]): ValueKind<T> {
-  return kindOf(choiceText(choices), (given) => choices.find((choice) => choice === given));
+  return kindOf(choices.map((choice) => `\`${choice}\``).join(' or '), (given) =>
+    choices.find((choice) => choice === given),
+  );
 }
 
 /** Texts separated by commas: at least one, none empty, each once, white space around them dropped. */
 export function listOf<T>(kind: ValueKind<T>): ValueKind<readonly T[]> {
-  return kindOf(`a comma-separated list; of ${kind.allowed}`, (given) => {
+  return kindOf(`a comma-separated list, each ${kind.allowed}`, (given) => {
     const texts = given.split(',').map((part) => part.trim());
     if (new Set(texts).size < texts.length) return undefined;
     const values: T[] = [];
@@ -76,15 +78,6 @@ export function listOf<T>(kind: ValueKind<T>): ValueKind<readonly T[]> {
   });
 }
 
-function choiceText(choices: readonly string[]): string {
-  return choices.map((choice) => `\`${choice}\``).join(', ');
-}
-
-function within(
-  value: number | undefined,
-  least: number,
-  most: number,
-  round: (value: number) => number = (exact) => exact,
-): number | undefined {
-  return value === undefined || value < least || value > most ? undefined : round(value);
+function within(value: number, least: number, most: number): number | undefined {
+  return value >= least && value <= most ? value : undefined;
 }

@@ -50,6 +50,11 @@ function faultOf(text: string): string | undefined {
  * @throws AgentError `request-invalid` when a part has characters that a SPIFFE ID cannot carry
  */
 export function serviceAccountId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {
+  // A slash would turn one name into two segments, and so into another account's ID.
+  for (const name of [namespace, serviceAccount]) {
+    if (!PATH_SEGMENT.test(name))
+      throw new AgentError('request-invalid', `${quoteUntrusted(name)} is not a Kubernetes name`);
+  }
   return parseSpiffeId(`spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`);
 }
 

@@ -105,8 +105,8 @@ export class KeyRing implements KeyFinder {
       this.#readAtMs = this.#clock.monotonic();
       this.#failure = undefined;
     } catch (thrown) {
-      if (this.#lifetime.aborted) return;
       this.#failure = toAgentError(thrown);
+      if (this.#lifetime.aborted) return;
       this.#log.warn('the key set of the token issuer cannot be read', {
         source: this.#source.location,
         keptOldKeys: this.#keys !== undefined,

@@ -64,7 +64,7 @@ function subjectOf({ sub }: Claims, trustDomain: string): SpiffeId {
   try {
     return serviceAccountId(trustDomain, namespace, serviceAccount);
   } catch {
-    throw rejected('its subject has characters that a SPIFFE ID cannot carry');
+    throw rejected('its subject names no Kubernetes service account');
   }
 }
 
