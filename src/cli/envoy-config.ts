@@ -37,6 +37,7 @@ mutual TLS
   --app HOST:PORT           server: the application behind it, in plaintext  [127.0.0.1:8080]
   --outbound-address HOST  --outbound-port PORT   client: where the application sends plaintext  [127.0.0.1, 15001]
   --upstream HOST:PORT      client: the peer  [127.0.0.1:8443]
+  --requests-per-connection N   client: a new connection, and handshake, after so many requests  [no limit]
   Every HOST, and every HOST:PORT, may be unix:/PATH too.
 
   --json                    JSON, not YAML

@@ -1,7 +1,7 @@
 import type { AgentAccess } from './bootstrap-options.ts';
-import { type EnvoyObject, extension, typed } from './document.ts';
+import { type EnvoyObject, extension } from './document.ts';
 import { TOKEN_SECRET } from './token-secret.ts';
-import { toEndpoints } from './upstream-cluster.ts';
+import { toEndpoints, toHttpOptions } from './upstream-cluster.ts';
 
 /** The cluster through which Envoy's own HTTP client reaches the agent. */
 export const AGENT_CLUSTER = 'sds_agent';
@@ -20,12 +20,7 @@ export function toAgentCluster(access: AgentAccess): EnvoyObject {
         { max_connections: PLENTY, max_pending_requests: PLENTY, max_requests: PLENTY, max_retries: PLENTY },
       ],
     },
-    typed_extension_protocol_options: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typed(
-        'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-        { explicit_http_config: toHttpConfig(access), http_filters: toFilters(access) },
-      ),
-    },
+    ...toHttpOptions({ explicit_http_config: toHttpConfig(access), http_filters: toFilters(access) }),
     load_assignment: toEndpoints(AGENT_CLUSTER, { kind: 'unix', path: access.socketPath }),
   };
 }

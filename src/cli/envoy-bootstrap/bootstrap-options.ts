@@ -45,4 +45,6 @@ export interface BootstrapOptions {
   /** Where the client side listens for plaintext, and the mutual TLS peer it talks to. */
   readonly outbound: Address;
   readonly upstream: Address;
+  /** After how many requests the client side makes a new connection, and with it a new handshake. */
+  readonly requestsPerConnection: number | undefined;
 }

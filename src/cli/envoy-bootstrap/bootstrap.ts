@@ -6,7 +6,7 @@ import { toHttpListener } from './http-listener.ts';
 import { toApiSource, toSdsSource } from './sds-source.ts';
 import { toDownstreamTls, toUpstreamTls } from './tls-context.ts';
 import { toTokenSecret } from './token-secret.ts';
-import { toUpstreamCluster } from './upstream-cluster.ts';
+import { toHttpOptions, toUpstreamCluster } from './upstream-cluster.ts';
 
 /** A complete Envoy 1.40 bootstrap. */
 export function toBootstrap(options: BootstrapOptions): EnvoyObject {
@@ -32,12 +32,25 @@ function toStaticResources(options: BootstrapOptions): EnvoyObject {
   }
   if (role !== 'server') {
     listeners.push(toHttpListener('outbound', options.outbound, 'peer'));
-    clusters.push(toUpstreamCluster('peer', options.upstream, toUpstreamTls(options, clusterSource)));
+    clusters.push(toUpstreamCluster('peer', options.upstream, toPeerFields(options, clusterSource)));
   }
   return {
     ...(needsTokenSecret(access) ? { secrets: [toTokenSecret(access.tokenFile)] } : {}),
     clusters,
     listeners,
+  };
+}
+
+function toPeerFields(options: BootstrapOptions, sdsSource: EnvoyObject): EnvoyObject {
+  const limit = options.requestsPerConnection;
+  return {
+    ...(limit === undefined
+      ? {}
+      : toHttpOptions({
+          explicit_http_config: { http_protocol_options: {} },
+          common_http_protocol_options: { max_requests_per_connection: limit },
+        })),
+    transport_socket: toUpstreamTls(options, sdsSource),
   };
 }
 

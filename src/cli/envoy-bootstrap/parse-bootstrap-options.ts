@@ -34,6 +34,7 @@ const FLAGS = {
   'outbound-address': { type: 'string', default: '127.0.0.1' },
   'outbound-port': { type: 'string', default: '15001' },
   upstream: { type: 'string', default: '127.0.0.1:8443' },
+  'requests-per-connection': { type: 'string' },
   json: { type: 'boolean', default: false },
 } as const;
 
@@ -63,6 +64,7 @@ export function parseBootstrapOptions(argv: readonly string[], env: CommandIo['e
     app: connectTo(faults, '--app', flags.app),
     outbound: listenOn(faults, 'outbound', flags['outbound-address'], flags['outbound-port']),
     upstream: connectTo(faults, '--upstream', flags.upstream),
+    requestsPerConnection: toCount(faults, '--requests-per-connection', flags['requests-per-connection']),
   };
   if (mode.endsWith('-grpc') && mode !== grpcClient) {
     faults.push(`--grpc-client ${grpcClient} contradicts --mode ${mode}: leave one of them out`);
@@ -71,12 +73,13 @@ export function parseBootstrapOptions(argv: readonly string[], env: CommandIo['e
   return { bootstrap, json: flags.json, printTokenSecret: flags['print-token-secret'] };
 }
 
-/** Word for an unknown flag, or one without its value, comes from Node and names it. */
+/** Its own reading of flags, as no other command has repeated ones. What is wrong stands in Node's first sentence. */
 function parseFlags(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: FLAGS }).values;
-  } catch (error) {
-    throw new AgentError('settings-invalid', error instanceof Error ? error.message : String(error));
+  } catch (cause) {
+    const [fault = ''] = String(cause instanceof Error ? cause.message : cause).split('. ');
+    throw new AgentError('settings-invalid', fault.charAt(0).toLowerCase() + fault.slice(1), { cause });
   }
 }
 
@@ -104,6 +107,12 @@ function connectTo(faults: string[], flag: string, text: string): Address {
   if (address !== undefined) return address;
   faults.push(`${flag} is ${quoteUntrusted(text)}: it must be HOST:PORT, [ADDRESS]:PORT for IPv6, or unix:/PATH`);
   return { kind: 'tcp', host: '127.0.0.1', port: 0 };
+}
+
+function toCount(faults: string[], flag: string, text: string | undefined): number | undefined {
+  if (text === undefined || /^[1-9]\d{0,8}$/.test(text)) return text === undefined ? undefined : Number(text);
+  faults.push(`${flag} is ${quoteUntrusted(text)}: it must be a whole number from 1`);
+  return undefined;
 }
 
 function toCertificateNames([first = 'default', ...others]: readonly string[] = []): readonly [string, ...string[]] {

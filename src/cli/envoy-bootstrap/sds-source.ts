@@ -37,7 +37,7 @@ export function toApiSource(access: AgentAccess): EnvoyObject {
   };
 }
 
-/** An agent that was updated is back within seconds, while Envoy's own limit is half a minute. */
+/** An agent that was away is found within seconds; the default, and Google's client always, is half a minute. */
 const RETRY = { retry_policy: { retry_back_off: { base_interval: '0.5s', max_interval: '5s' } } };
 
 const ENVOY_CLIENT: EnvoyObject = {

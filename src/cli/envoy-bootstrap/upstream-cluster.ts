@@ -1,15 +1,22 @@
 import { type Address, isHostName, toEnvoyAddress } from './address.ts';
-import type { EnvoyObject } from './document.ts';
+import { type EnvoyObject, typed } from './document.ts';
 
-/** A cluster of one address; over TLS where a transport socket is given, else in plaintext. */
-export function toUpstreamCluster(name: string, address: Address, transportSocket?: EnvoyObject): EnvoyObject {
+const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+/** A cluster of one address in plaintext. More fields may be given. */
+export function toUpstreamCluster(name: string, address: Address, more: EnvoyObject = {}): EnvoyObject {
   return {
     name,
     type: isHostName(address) ? 'STRICT_DNS' : 'STATIC',
     connect_timeout: '2s',
     load_assignment: toEndpoints(name, address),
-    ...(transportSocket === undefined ? {} : { transport_socket: transportSocket }),
+    ...more,
   };
+}
+
+/** The field of a cluster that says how HTTP is spoken to it. */
+export function toHttpOptions(options: EnvoyObject): EnvoyObject {
+  return { typed_extension_protocol_options: { [HTTP_OPTIONS]: typed(HTTP_OPTIONS, options) } };
 }
 
 /** The one endpoint of a cluster. */
