@@ -5,8 +5,9 @@ const CLOSING_LINE = /^(#|ℹ) (tests|suites|pass|fail|cancelled|skipped|todo|du
 
 /** Runs node's test runner on compiled test files, passing its output on. Gives its status and its closing lines. */
 export function runNodeTest(options, files, env) {
-  const reporter = process.stdout.isTTY ? 'spec' : 'tap';
-  const args = ['--enable-source-maps', '--test', `--test-reporter=${reporter}`, ...options, ...files];
+  const chosen = options.some((option) => option.startsWith('--test-reporter'));
+  const reporter = chosen ? [] : [`--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`];
+  const args = ['--enable-source-maps', '--test', ...reporter, ...options, ...files];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
 
   let tail = '';
