@@ -1,4 +1,4 @@
-import { loadCaProvider } from './ca-providers/registry.ts';
+import { type LoadedCaProvider, loadCaProvider } from './ca-providers/registry.ts';
 import { BundleKeeper } from './cache/bundle-keeper.ts';
 import { Issuer } from './cache/issuer.ts';
 import { RootReplacement } from './cache/root-replacement.ts';
@@ -33,6 +33,8 @@ export interface AgentParts {
   readonly log: Log;
   /** Of this package, for people and metrics. */
   readonly version: string;
+  /** A CA in place of the one that the settings name, for whoever embeds the agent. */
+  readonly ca?: LoadedCaProvider;
 }
 
 /** What takes I/O to make. */
@@ -121,7 +123,7 @@ export class Agent implements AgentView, AgentControl {
   static async load(parts: AgentParts): Promise<Agent> {
     const { settings, clock, log, version } = parts;
     const metrics = createMetrics({ clock, version });
-    const { provider, rotatableRoot } = await loadCaProvider(toProviderSettings(parts));
+    const { provider, rotatableRoot } = parts.ca ?? (await loadCaProvider(toProviderSettings(parts)));
     const life = new AbortController();
     const { stateDir, identity } = settings;
     const verifier = await loadTokenVerifier({ ...identity, stateDir, clock, log, lifetime: life.signal });

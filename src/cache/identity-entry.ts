@@ -12,6 +12,8 @@ import type { CertificateState } from '../core/status-report.ts';
 export interface IdentityEntry {
   /** The newest certificate that was verified; perhaps expired by now. */
   readonly certificate: CertificateSecret | undefined;
+  /** When it was obtained. */
+  readonly issuedAtMs: number | undefined;
   readonly issuing: boolean;
   /** Failures since the last success. */
   readonly failures: number;
@@ -23,6 +25,7 @@ export interface IdentityEntry {
 /** Somebody asked for the identity, and nothing was done yet. */
 export const WANTED: IdentityEntry = {
   certificate: undefined,
+  issuedAtMs: undefined,
   issuing: false,
   failures: 0,
   lastFailure: undefined,
@@ -35,9 +38,9 @@ export function started(entry: IdentityEntry): IdentityEntry {
 }
 
 /** The CA answered with a certificate that was verified. */
-export function issued(entry: IdentityEntry, certificate: CertificateSecret): IdentityEntry {
+export function issued(entry: IdentityEntry, certificate: CertificateSecret, issuedAtMs: number): IdentityEntry {
   const rotations = entry.rotations + (entry.certificate === undefined ? 0 : 1);
-  return { certificate, issuing: false, failures: 0, lastFailure: undefined, rotations };
+  return { certificate, issuedAtMs, issuing: false, failures: 0, lastFailure: undefined, rotations };
 }
 
 /** The try came to nothing; what was there stays. */

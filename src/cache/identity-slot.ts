@@ -65,8 +65,8 @@ export class IdentitySlot {
     this.#entry = started(this.#entry);
   }
 
-  succeed(certificate: CertificateSecret): void {
-    this.#entry = issued(this.#entry, certificate);
+  succeed(certificate: CertificateSecret, atMs: number): void {
+    this.#entry = issued(this.#entry, certificate, atMs);
     this.audience.changed();
     this.#settleWaiters(undefined);
   }
@@ -86,7 +86,7 @@ export class IdentitySlot {
 
   /** @param dueMs when the next attempt is planned */
   status(nowMs: number, dueMs: number | undefined): IdentityStatus {
-    const { certificate, lastFailure, rotations } = this.#entry;
+    const { certificate, issuedAtMs, lastFailure, rotations } = this.#entry;
     const { spiffeId, key } = this.identity;
     return {
       spiffeId,
@@ -94,6 +94,7 @@ export class IdentitySlot {
       state: stateOf(this.#entry, nowMs),
       ...(certificate && {
         serial: certificate.serial,
+        issuedAtMs: issuedAtMs ?? certificate.notBeforeMs,
         notBeforeMs: certificate.notBeforeMs,
         notAfterMs: certificate.notAfterMs,
       }),

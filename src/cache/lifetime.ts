@@ -18,6 +18,8 @@ const SHORTEST_WAIT_MS = 1000;
  * @returns wall-clock milliseconds
  */
 export function renewAtMs(obtainedAtMs: number, notAfterMs: number, policy: RenewalPolicy, random: number): number {
-  const shareLeft = Math.min(1, Math.max(0, policy.ratio + policy.jitter * (2 * random - 1)));
+  const { ratio, jitter } = policy;
+  // However wide the jitter, it goes at most half the way to either end: never at expiry, never over and over.
+  const shareLeft = Math.min((1 + ratio) / 2, Math.max(ratio / 2, ratio + jitter * (2 * random - 1)));
   return Math.max(obtainedAtMs + SHORTEST_WAIT_MS, notAfterMs - shareLeft * (notAfterMs - obtainedAtMs));
 }

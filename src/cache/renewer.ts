@@ -112,7 +112,8 @@ export class Renewer {
   #publish(slot: IdentitySlot, certificate: CertificateSecret): void {
     const { clock, log, meter, policy, random } = this.#parts;
     const { notAfterMs, serial } = certificate;
-    const dueMs = renewAtMs(clock.now(), notAfterMs, policy, random());
+    const nowMs = clock.now();
+    const dueMs = renewAtMs(nowMs, notAfterMs, policy, random());
     meter.renewed('issued');
     log.info('certificate issued', {
       spiffeId: slot.identity.spiffeId,
@@ -122,7 +123,7 @@ export class Renewer {
       streams: slot.audience.size,
     });
     this.#agenda.plan(slot, dueMs);
-    slot.succeed(certificate);
+    slot.succeed(certificate, nowMs);
   }
 
   #fail(slot: IdentitySlot, error: AgentError): void {

@@ -72,7 +72,7 @@ function identityRows({ identities, nowMs }: AgentStatus): Cell[][] {
     { text: nameOf(identity) },
     { text: identity.state, paint: PAINTS[identity.state] },
     whenKnown(identity.serial, (serial) => ({ text: serial.slice(0, SHOWN_SERIAL_DIGITS) })),
-    whenKnown(identity.notBeforeMs, (fromMs) => ({ text: toHumanDuration(nowMs - fromMs) })),
+    whenKnown(identity.issuedAtMs, (fromMs) => ({ text: toHumanDuration(nowMs - fromMs) })),
     whenKnown(identity.notAfterMs, (toMs) => expiryCell(toMs, nowMs)),
     whenKnown(identity.nextRenewalMs, (atMs) => ({ text: toHumanTime(atMs, nowMs) })),
     { text: String(identity.streams) },

@@ -1,4 +1,4 @@
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { quoteUntrusted } from '../core/agent-error.ts';
 import { KNOWN_PROVIDERS } from './ca-settings.ts';
 import { nearestName } from './nearest-name.ts';
@@ -16,7 +16,6 @@ export interface Conflict {
 export function findConflicts(values: SettingValues, verifiers: readonly VerifierName[]): readonly Conflict[] {
   return [
     unknownProviders(values),
-    jitterOutOfBounds(values),
     missingVerifier(values, verifiers),
     missingKeySet(values, verifiers),
     ambiguousNames(values),
@@ -35,17 +34,6 @@ function unknownProviders({ CA_PROVIDER, CUSTOM_CA_MODULE }: SettingValues): Con
     text:
       `CA_PROVIDER names ${quoteUntrusted(unknown)}${meant === undefined ? '' : ` (did you mean ${meant}?)`}; ` +
       `there are ${KNOWN_PROVIDERS.join(', ')}, and what the module of CUSTOM_CA_MODULE calls itself, which is not set`,
-  };
-}
-
-function jitterOutOfBounds(values: SettingValues): Conflict | undefined {
-  const { SECRET_GRACE_PERIOD_RATIO: ratio, SECRET_GRACE_PERIOD_RATIO_JITTER: jitter } = values;
-  if (ratio - jitter > 0 && ratio + jitter < 1) return undefined;
-  return {
-    names: ['SECRET_GRACE_PERIOD_RATIO', 'SECRET_GRACE_PERIOD_RATIO_JITTER'],
-    text:
-      `SECRET_GRACE_PERIOD_RATIO is ${ratio} and SECRET_GRACE_PERIOD_RATIO_JITTER is ${jitter}; ` +
-      'the ratio less the jitter has to be above 0, and the ratio plus the jitter below 1',
   };
 }
 
@@ -80,10 +68,9 @@ function ambiguousNames(values: SettingValues): Conflict | undefined {
   };
 }
 
-/** Pods mount the directory of the SDS socket, so whatever lies in or below it is theirs to connect to. */
+/** Pods mount the directory of the SDS socket, so whatever lies in it is theirs to connect to. */
 function sharedDirectory({ ADMIN_SOCKET, SDS_UDS_PATH }: SettingValues): Conflict | undefined {
-  const way = relative(dirname(resolve(SDS_UDS_PATH)), resolve(ADMIN_SOCKET));
-  if (way === '..' || way.startsWith('../')) return undefined;
+  if (dirname(resolve(SDS_UDS_PATH)) !== dirname(resolve(ADMIN_SOCKET))) return undefined;
   return {
     names: ['ADMIN_SOCKET', 'SDS_UDS_PATH'],
     text:

@@ -38,6 +38,7 @@ export interface StreamCall extends Call {
 
 /** What a stream's handler is told. A method that throws ends the stream with INTERNAL. */
 export interface StreamHandler {
+  /** The message is lent: its memory is used again once this has returned. */
   received(message: Buffer): void;
   /** The peer will send nothing more. */
   halfClosed(): void;

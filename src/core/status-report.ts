@@ -10,6 +10,9 @@ export interface IdentityStatus {
   readonly podUid?: string;
   readonly state: CertificateState;
   readonly serial?: string;
+  /** When the certificate was obtained. */
+  readonly issuedAtMs?: number;
+  /** The leaf's notBefore, which CAs put into the past. */
   readonly notBeforeMs?: number;
   readonly notAfterMs?: number;
   /** When the next renewal, or the next try, is due. */

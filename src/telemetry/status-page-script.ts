@@ -1,8 +1,9 @@
 /**
  * The script of the status page. It builds elements and sets `textContent`, never markup, so that no name or
- * message that an Envoy or a CA made up can become part of the page.
+ * message that an Envoy or a CA made up can become part of the page; characters that would turn the writing
+ * direction or be invisible are shown escaped.
  */
-export const STATUS_PAGE_SCRIPT = `'use strict';
+export const STATUS_PAGE_SCRIPT = String.raw`'use strict';
 const MOST_ROWS = 500;
 const byId = (id) => document.getElementById(id);
 let status;
@@ -23,10 +24,13 @@ const ago = (at) => duration(now() - at) + ' ago';
 const until = (at) => (at > now() ? 'in ' + duration(at - now()) : ago(at));
 const expiry = (at) => (at > now() ? 'in ' + duration(at - now()) : 'expired ' + ago(at));
 
+const toEscape = (unit) => '\\u' + unit.charCodeAt(0).toString(16).padStart(4, '0');
+const visible = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (control) => control.split('').map(toEscape).join(''));
+
 function element(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
+  if (text !== undefined) made.textContent = visible(text);
   return made;
 }
 
@@ -74,7 +78,7 @@ function chipCell(text, look) {
 function errorCell(error) {
   const cell = element('td', 'wide');
   if (error === undefined) return cell;
-  cell.append(error.code + ': ' + error.message + ' ', live(element('span', 'quiet'), () => ago(error.atMs)));
+  cell.append(visible(error.code + ': ' + error.message) + ' ', live(element('span', 'quiet'), () => ago(error.atMs)));
   return cell;
 }
 
@@ -108,11 +112,11 @@ const LOOKS = { ready: 'good', renewing: 'busy', issuing: 'busy', wanted: 'busy'
 function identityRow(identity) {
   const name = identity.podUid === undefined ? identity.spiffeId : identity.spiffeId + ' (pod ' + identity.podUid + ')';
   return [
-    element('td', 'wide', name),
+    element('td', '', name),
     chipCell(identity.state, LOOKS[identity.state] || 'busy'),
     element('td', 'code', identity.serial === undefined ? '' : identity.serial.slice(0, 16)),
-    timeCell(identity.notBeforeMs, ago),
-    lifeCell(identity.notBeforeMs, identity.notAfterMs),
+    timeCell(identity.issuedAtMs, ago),
+    lifeCell(identity.issuedAtMs, identity.notAfterMs),
     timeCell(identity.nextRenewalMs, until),
     element('td', 'number', String(identity.rotations)),
     element('td', 'number', String(identity.streams)),
@@ -164,6 +168,7 @@ function take(text, how) {
   status = JSON.parse(text);
   clockOffset = status.nowMs - Date.now();
   render();
+  byId('content').hidden = false;
   show(how, 'good');
 }
 

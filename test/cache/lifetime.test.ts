@@ -14,7 +14,8 @@ const TABLE = [
   { what: 'a year', lifeMs: days(366), ratio: 0.5, jitter: 0, random: 0.5, afterMs: days(183) },
   { what: 'hardly any life', lifeMs: seconds(0.1), ratio: 0.5, jitter: 0, random: 0.5, afterMs: seconds(1) },
   { what: 'no life at all', lifeMs: 0, ratio: 0.5, jitter: 0, random: 0.5, afterMs: seconds(1) },
-  { what: 'jitter beyond the life', lifeMs: hours(1), ratio: 0.99, jitter: 0.5, random: 0.9, afterMs: seconds(1) },
+  { what: 'jitter beyond its beginning', lifeMs: hours(10), ratio: 0.9, jitter: 0.5, random: 0.9, afterMs: hours(0.5) },
+  { what: 'jitter beyond its end', lifeMs: hours(10), ratio: 0.1, jitter: 0.5, random: 0.1, afterMs: hours(9.5) },
 ];
 
 for (const { what, lifeMs, ratio, jitter, random, afterMs } of TABLE) {

@@ -1,0 +1,132 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Agent } from '../src/agent.ts';
+import type { LoadedCaProvider } from '../src/ca-providers/registry.ts';
+import { loadSettings } from '../src/config/load-settings.ts';
+import type { Log } from '../src/core/log.ts';
+import { DiscoveryRequest, DiscoveryResponse } from '../src/gen/xds/discovery.ts';
+import { loadDevelopmentIssuer } from '../src/identity/development-issuer.ts';
+import { systemClock } from '../src/runtime/system-clock.ts';
+import { GrpcClient } from '../src/transport/grpc-client.ts';
+import type { GrpcClientStream } from '../src/transport/grpc-client-stream.ts';
+import { hours } from './fakes/fake-clock.ts';
+import { RecordingLog } from './fakes/recording-log.ts';
+
+export const STREAM_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets';
+export const FETCH_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
+
+export interface AgentWorldOptions {
+  /** Settings besides the places, which are a temporary directory's. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly ca?: LoadedCaProvider;
+  readonly log?: Log;
+}
+
+/** A whole agent in this process, on sockets in a temporary directory. */
+export class AgentWorld {
+  readonly directory: string;
+  readonly agent: Agent;
+  readonly log: RecordingLog;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  private constructor(directory: string, agent: Agent, log: RecordingLog) {
+    this.directory = directory;
+    this.agent = agent;
+    this.log = log;
+    this.#running = agent.run(this.#stop.signal);
+  }
+
+  static async start({ env = {}, ca }: AgentWorldOptions = {}): Promise<AgentWorld> {
+    const directory = await mkdtemp(join(tmpdir(), 'sds-agent-'));
+    const settings = loadSettings({
+      STATE_DIR: join(directory, 'state'),
+      SDS_UDS_PATH: join(directory, 'uds_path'),
+      ADMIN_SOCKET: join(directory, 'admin', 'admin.sock'),
+      MONITORING_ADDRESS: '127.0.0.1',
+      MONITORING_PORT: '0',
+      DEBUG_PORT: '0',
+      ...env,
+    });
+    const log = new RecordingLog();
+    const agent = await Agent.load({ settings, clock: systemClock, log, version: '0.0.0-test', ...(ca && { ca }) });
+    const world = new AgentWorld(directory, agent, log);
+    await world.until(() => world.log.events.some(({ message }) => message === 'the agent serves secrets'));
+    return world;
+  }
+
+  get socket(): string {
+    return join(this.directory, 'uds_path');
+  }
+
+  /** The port in the log line with this message. */
+  port(message: string): number {
+    const { port } = this.log.events.find((event) => event.message === message)?.fields ?? {};
+    return Number(port);
+  }
+
+  async token(serviceAccount = 'web', ttlMs = hours(1)): Promise<string> {
+    const stateDir = join(this.directory, 'state');
+    const issuer = await loadDevelopmentIssuer({ stateDir, trustDomain: 'cluster.local', clock: systemClock });
+    const request = { namespace: 'shop', serviceAccount, pod: serviceAccount, audiences: ['istio-ca'], ttlMs };
+    return (await issuer.mint(request)).reveal();
+  }
+
+  connect(): Promise<GrpcClient> {
+    return GrpcClient.connect(this.socket);
+  }
+
+  /** Resolves once something is true; fails after ten seconds. */
+  async until(isTrue: () => boolean): Promise<void> {
+    const giveUpMs = performance.now() + 10_000;
+    while (!isTrue()) {
+      if (performance.now() > giveUpMs)
+        throw new Error(`waited in vain; log: ${JSON.stringify(this.log.events.slice(-5))}`);
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, 5)), this.#running]);
+    }
+  }
+
+  /** Asks the agent to stop, as SIGTERM does. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.directory, { recursive: true });
+  }
+}
+
+export function encodeRequest(request: Partial<DiscoveryRequest>): Uint8Array {
+  const whole = { versionInfo: '', node: undefined, resourceNames: [], typeUrl: '', responseNonce: '' };
+  return DiscoveryRequest.encode({ ...whole, errorDetail: undefined, ...request }).finish();
+}
+
+/** A state-of-the-world stream, as an Envoy has it. */
+export class SecretStream {
+  readonly call: GrpcClientStream;
+  readonly #messages: AsyncIterator<Buffer>;
+  readonly #names: string[];
+  #nonce = '';
+
+  constructor(client: GrpcClient, token: string, names: string[]) {
+    this.call = client.stream(STREAM_SECRETS, { authorization: `Bearer ${token}` });
+    this.#messages = this.call[Symbol.asyncIterator]();
+    this.#names = names;
+    this.call.send(encodeRequest({ resourceNames: names, node: { id: 'test', cluster: '' } }));
+  }
+
+  /** The next response, acknowledged. Rejects with how the call ended. */
+  async next(): Promise<DiscoveryResponse> {
+    const { value, done } = await this.#messages.next();
+    if (done === true || value === undefined) throw new Error('the stream has ended');
+    const response = DiscoveryResponse.decode(value);
+    this.#nonce = response.nonce;
+    this.call.send(
+      encodeRequest({ resourceNames: this.#names, responseNonce: this.#nonce, versionInfo: response.versionInfo }),
+    );
+    return response;
+  }
+}
