@@ -1,4 +1,4 @@
-import { type Logger, destination as openDestination, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Log, LogFields } from '../core/log.ts';
 import { systemClock } from '../runtime/system-clock.ts';
@@ -82,10 +82,10 @@ function toEvent(fields: LogFields = {}): Record<string, unknown> {
   return event;
 }
 
-/** Writes in the background and in order; what is left when the process ends is written then. */
+/** Node's own stream: in order, without waiting for who reads a pipe, and at the end of the process written to its end. */
 function standardOutput(): LogDestination {
-  const stream = openDestination({ dest: 1, sync: false, maxLength: MOST_WAITING_BYTES });
+  const { stdout } = process;
   // A full disk or a closed pipe must not end the agent: what cannot be logged is lost.
-  stream.on('error', () => undefined);
-  return stream;
+  if (stdout.listenerCount('error') === 0) stdout.on('error', () => undefined);
+  return { write: (line) => stdout.writableLength < MOST_WAITING_BYTES && stdout.write(line) };
 }

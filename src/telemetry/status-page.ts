@@ -19,7 +19,7 @@ export const STATUS_PAGE = `<!doctype html>
 <p id="summary" class="quiet">loading…</p>
 <p id="connection" class="chip" role="status">connecting</p>
 </header>
-<main>
+<main id="content" hidden>
 <ul id="unready" class="notice" hidden></ul>
 <section><h2>Identities <span id="identity-count" class="quiet"></span></h2>
 <p><label>Filter <input id="filter" type="search" autocomplete="off" placeholder="name, state or error"></label></p>

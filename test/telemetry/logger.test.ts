@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { AgentError } from '../../src/core/agent-error.ts';
 import { Redacted } from '../../src/core/redacted.ts';
@@ -142,4 +144,35 @@ test('text has colour only when asked for', () => {
   const coloured = logTo({ format: 'text', colour: true });
   coloured.log.error('broken');
   assert.equal(coloured.lines[0], '00:00:00.000 \u001b[31mERROR\u001b[0m broken\n');
+});
+
+/** Runs a script that has a log on its standard output, in a process of its own. */
+function runLogging(script: string, stdout: 'pipe' | number) {
+  const logger = new URL('../../src/telemetry/logger.js', import.meta.url).href;
+  const source = `import { createLogger } from '${logger}'; const log = createLogger({ level: 'info', format: 'json' }); ${script}`;
+  return spawnSync(process.execPath, ['--input-type=module', '-e', source], { stdio: ['ignore', stdout, 'pipe'] });
+}
+
+test('what was logged right before the process ended is written, in order', () => {
+  const { status, stdout } = runLogging(
+    'for (let n = 0; n < 5000; n++) log.info("x", { n }); process.exitCode = 3',
+    'pipe',
+  );
+  assert.equal(status, 3);
+  const numbers = String(stdout)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).n);
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 5000 }, (_, n) => n),
+  );
+});
+
+test('a log that cannot be written does not end the agent', () => {
+  const full = openSync('/dev/full', 'w');
+  const script = 'log.info("x"); setTimeout(() => { log.info("y"); process.stderr.write("alive"); }, 100)';
+  const { status, stderr } = runLogging(script, full);
+  closeSync(full);
+  assert.deepEqual([status, String(stderr)], [0, 'alive']);
 });
