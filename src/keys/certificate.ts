@@ -146,7 +146,11 @@ function toKnownExtensions(extensions: ReadonlyMap<string, Extension>) {
   };
 }
 
-/** Whether the issuer's key signed the child, and its names say so too (RFC 5280, 6.1.3 and 4.2.1.1). */
+/**
+ * Whether the issuer's key signed the child, and their names say so too (RFC 5280, 6.1.3 and 4.2.1.1).
+ *
+ * @throws AgentError `ca-answer-invalid` where that cannot be told: an algorithm that is too weak or unknown
+ */
 export function isSignedBy(child: Certificate, issuer: Certificate): boolean {
   if (!sameBytes(child.issuerDer, issuer.subjectDer)) return false;
   if (child.authorityKeyId !== undefined && issuer.subjectKeyId !== undefined) {
@@ -155,8 +159,9 @@ export function isSignedBy(child: Certificate, issuer: Certificate): boolean {
   try {
     return isSignedWith(importIssuerKey(issuer.publicKeyDer), child);
   } catch (thrown) {
-    if (thrown instanceof DerError) return false;
-    throw thrown;
+    if (!(thrown instanceof DerError)) throw thrown;
+    const fault = `the signature of certificate ${child.serial} cannot be verified: ${thrown.message}`;
+    throw new AgentError('ca-answer-invalid', fault, { cause: thrown });
   }
 }
 

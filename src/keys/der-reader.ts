@@ -97,10 +97,9 @@ export class DerReader {
   /** An INTEGER from 0 to 2 ** 31 - 1. */
   smallInteger(): number {
     const content = this.integer();
-    let value = 0;
-    for (const byte of content) value = value * 256 + byte;
-    if (content.length > 4 || value > 0x7fffffff) throw new DerError('an integer is negative or too large');
-    return value;
+    const [first = 0] = content;
+    if (first >= 0x80 || content.length > 4) throw new DerError('an integer is negative or too large');
+    return content.reduce((value, byte) => value * 256 + byte, 0);
   }
 
   /** An OBJECT IDENTIFIER in dotted form. */
