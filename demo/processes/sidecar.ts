@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { toBootstrap } from '../../src/cli/envoy-bootstrap/bootstrap.ts';
+import type { EnvoyObject } from '../../src/cli/envoy-bootstrap/document.ts';
 import { parseBootstrapOptions } from '../../src/cli/envoy-bootstrap/parse-bootstrap-options.ts';
 import { EnvoyProcess } from './envoy-process.ts';
 
@@ -26,11 +27,13 @@ export interface SidecarOptions {
   readonly peer: string;
   /** More flags of `envoy-config`, such as `--mode`. */
   readonly flags?: readonly string[];
+  /** Changes what was printed. */
+  readonly edit?: (bootstrap: EnvoyObject) => EnvoyObject;
 }
 
 /** Starts an Envoy with what `envoy-config` prints for these flags. */
 export function startSidecar(options: SidecarOptions): EnvoyProcess {
-  const { binary, folder, role } = options;
+  const { binary, folder, role, edit = (bootstrap) => bootstrap } = options;
   const sockets = sidecarSockets(folder);
   const listener = role === 'server' ? sockets.inbound : sockets.outbound;
   rmSync(listener, { force: true });
@@ -47,5 +50,5 @@ export function startSidecar(options: SidecarOptions): EnvoyProcess {
     ],
     {},
   );
-  return new EnvoyProcess(binary, folder, role, toBootstrap(bootstrap));
+  return new EnvoyProcess(binary, folder, role, edit(toBootstrap(bootstrap)));
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { AgentProcess, type WorkloadName } from '../../../demo/processes/agent-process.ts';
 import type { EnvoyProcess } from '../../../demo/processes/envoy-process.ts';
 import { eventually } from '../../../demo/processes/eventually.ts';
-import { sidecarSockets, startSidecar } from '../../../demo/processes/sidecar.ts';
+import { type SidecarOptions, sidecarSockets, startSidecar } from '../../../demo/processes/sidecar.ts';
 import { SteadyLoad } from '../../../demo/processes/steady-load.ts';
 import { envoyBinary } from './envoy-binary.ts';
 
@@ -36,9 +36,14 @@ export class World {
   }
 
   /** Starts one sidecar; it need not get ready. */
-  startEnvoy(role: 'server' | 'client', tokenFile: string, flags: readonly string[] = []): EnvoyProcess {
+  startEnvoy(
+    role: 'server' | 'client',
+    tokenFile: string,
+    flags: readonly string[] = [],
+    more: Pick<SidecarOptions, 'edit'> = {},
+  ): EnvoyProcess {
     const envoy = startSidecar({
-      ...{ binary: envoyBinary(), folder: this.folder, role, tokenFile, flags },
+      ...{ binary: envoyBinary(), folder: this.folder, role, tokenFile, flags, ...more },
       agentSocketPath: this.agent.socketPath,
       peer: spiffeIdOf(role === 'server' ? WEB : API),
     });
