@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { PeerCredentials } from '../core/caller.ts';
-import type { Expiring } from './deadlines.ts';
+import { type Expiring, NEVER, TimeLimit } from './deadlines.ts';
 import { GrpcSession } from './grpc-session.ts';
 import type { HttpConnection, HttpRequests } from './http-requests.ts';
 import { sniffProtocol } from './sniff-protocol.ts';
@@ -18,6 +18,7 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   readonly #context: TransportContext;
   readonly #http: HttpRequests;
   readonly #socket: Socket;
+  readonly #limit: TimeLimit;
   #session: GrpcSession | undefined;
   /** First bytes that do not tell yet. */
   #head: Buffer | undefined;
@@ -34,6 +35,7 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     this.#context = context;
     this.#http = http;
     this.#socket = socket;
+    this.#limit = new TimeLimit(context.deadlines, this);
     this.connectionId = connectionId;
     this.peer = peer;
   }
@@ -52,7 +54,7 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     // A connection's failure is its end, which `close` reports.
     this.#socket.on('error', ignore);
     this.#socket.on('close', () => {
-      this.unlimit();
+      this.#limit.remove();
       onClosed(this);
     });
     this.#socket.on('readable', this.#sniff);
@@ -83,12 +85,11 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   }
 
   limit(durationMs: number): void {
-    const { deadlines } = this.#context;
-    if (!this.#socket.destroyed) deadlines.set(this, deadlines.nowMs() + durationMs);
+    if (!this.#socket.destroyed) this.#limit.set(this.#context.deadlines.nowMs() + durationMs);
   }
 
   unlimit(): void {
-    this.#context.deadlines.lift(this);
+    this.#limit.set(NEVER);
   }
 
   requestOpened(): void {

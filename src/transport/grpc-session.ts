@@ -13,6 +13,11 @@ import type { CallOrigin, TransportContext } from './transport-context.ts';
 
 /** Streams that count against it are refused beyond; what 10,000 idle ones take, with a margin. */
 const MAX_SESSION_MEMORY_MB = 256;
+/**
+ * With HTTP/2's own 64 KB, all streams of a connection stop in the middle of their first 61 KB request, and what has
+ * come of each must be kept. Node hands every byte on at once, so a larger window holds nothing itself.
+ */
+const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 const ignore = (): void => {};
 
 /** One HTTP/2 connection and the gRPC calls on it. */
@@ -33,6 +38,7 @@ export class GrpcSession {
       maxSessionMemory: MAX_SESSION_MEMORY_MB,
       settings: { maxConcurrentStreams: context.limits.maxStreamsPerConnection },
     });
+    this.#session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     this.#session.on('error', (error) => this.#log('an HTTP/2 connection failed', error));
     const accept = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void =>
       this.#accept(stream, headers, raw);

@@ -2,17 +2,17 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { AgentError, toAgentError } from '../core/agent-error.ts';
 import type { PeerCredentials } from '../core/caller.ts';
 import type { GrpcMethod, Metadata, StreamCall, StreamHandler } from '../core/rpc.ts';
-import type { Expiring } from './deadlines.ts';
+import { type Expiring, NEVER, TimeLimit } from './deadlines.ts';
 import { frameMessage } from './frame-message.ts';
 import { ENDS_STREAM, ENDS_WITH_TRAILERS, RESPONSE_HEADERS, statusTrailers, trailersOnly } from './grpc-headers.ts';
 import { parseGrpcTimeout } from './grpc-timeout.ts';
 import { LazyAbort } from './lazy-abort.ts';
 import { MessageAssembler } from './message-assembler.ts';
+import { LARGEST_LENT_BYTES } from './message-buffers.ts';
 import type { CallOrigin, TransportContext } from './transport-context.ts';
 import { UnaryHandler } from './unary-handler.ts';
 import type { Unfinished } from './unfinished-messages.ts';
 
-const NEVER = Number.POSITIVE_INFINITY;
 /** Made once: a stack for each call that ends would cost more than the call. */
 const CALLER_GONE = new AgentError('request-cancelled', 'the caller is gone');
 const CALL_OVER = new AgentError('request-cancelled', 'the call is over');
@@ -26,19 +26,18 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   readonly #stream: ServerHttp2Stream;
   readonly #assembler: MessageAssembler;
   readonly #abort = new LazyAbort();
+  readonly #limit: TimeLimit;
   #handler: StreamHandler | undefined;
   /** The call has been ended, by either side; the HTTP/2 stream may still be flushing. */
   #over = false;
   #unary = false;
   #paused = false;
   #delivering = false;
-  #unfinishedBytes = 0;
   #peerDone = false;
   #toldHalfClosed = false;
   #endError: AgentError | undefined;
   #deadlineMs = NEVER;
   #messageDueMs = NEVER;
-  #armedMs = NEVER;
 
   constructor(
     context: TransportContext,
@@ -50,6 +49,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
     this.#context = context;
     this.#origin = origin;
     this.#stream = stream;
+    this.#limit = new TimeLimit(context.deadlines, this);
     this.path = path;
     this.metadata = metadata;
     this.#assembler = new MessageAssembler(context.limits.maxMessageBytes, context.buffers);
@@ -128,7 +128,6 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   }
 
   expired(nowMs: number): void {
-    this.#armedMs = NEVER;
     if (this.#over) {
       // Without a code Node would go on waiting for the peer to read the rest.
       this.#stream.close(this.#stream.writableFinished ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL);
@@ -156,7 +155,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
     stream.on('aborted', () => this.#cancelled());
     stream.on('close', () => {
       this.#cancelled();
-      this.#context.deadlines.lift(this);
+      this.#limit.remove();
     });
   }
 
@@ -191,6 +190,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
       if (message === undefined) return;
       // A unary call is whole only with its end, which the same limit waits for.
       if (!this.#unary) this.#messageDueMs = NEVER;
+      if (message.length > LARGEST_LENT_BYTES) this.#context.unfinished.finish(this);
       this.#handler?.received(message);
       this.#assembler.release();
     }
@@ -207,22 +207,14 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   #watchMessage(): void {
     const { deadlines, limits, unfinished } = this.#context;
     const bytes = this.#assembler.unfinishedBytes;
-    if (bytes !== this.#unfinishedBytes) {
-      this.#unfinishedBytes = bytes;
-      if (bytes > 0) unfinished.begin(this, bytes);
-      else unfinished.finish(this);
-    }
+    if (bytes > LARGEST_LENT_BYTES) unfinished.begin(this, bytes);
     if (bytes > 0 && this.#messageDueMs === NEVER) this.#messageDueMs = deadlines.nowMs() + limits.messageMs;
     if (this.#peerDone) this.#messageDueMs = NEVER;
     this.#arm();
   }
 
   #arm(): void {
-    const atMs = Math.min(this.#deadlineMs, this.#messageDueMs);
-    if (atMs === this.#armedMs) return;
-    this.#armedMs = atMs;
-    if (atMs === NEVER) this.#context.deadlines.lift(this);
-    else this.#context.deadlines.set(this, atMs);
+    this.#limit.set(Math.min(this.#deadlineMs, this.#messageDueMs));
   }
 
   #drained(): void {
@@ -256,9 +248,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   }
 
   #cutOffAfter(durationMs: number): void {
-    this.#deadlineMs = this.#context.deadlines.nowMs() + durationMs;
-    this.#messageDueMs = NEVER;
-    this.#arm();
+    this.#limit.set(this.#context.deadlines.nowMs() + durationMs);
   }
 
   #tellClosed(reason: AgentError | undefined): void {

@@ -71,9 +71,9 @@ export class MessageAssembler {
   }
 
   #begin(): Buffer | undefined {
-    this.#lent = this.#buffers.lend(this.#length);
-    this.#filled = 0;
     this.#consume(FRAME_HEADER_BYTES);
+    this.#filled = 0;
+    this.#lent = this.#buffers.lend(this.#length);
     return this.#fill(this.#lent);
   }
 

@@ -1,5 +1,5 @@
-/** A first request of Envoy with its whole Node is 61 KB: the size to be fast at. */
-const BUFFER_BYTES = 64 * 1024;
+/** A first request of Envoy with its whole Node is 61 KB: the size to be fast at. Larger ones get memory of their own. */
+export const LARGEST_LENT_BYTES = 64 * 1024;
 /** What is kept for the next messages: 4 MiB. */
 const MAX_FREE = 64;
 
@@ -12,12 +12,12 @@ export class MessageBuffers {
 
   /** A buffer of at least this size, with anything in it. */
   lend(bytes: number): Buffer {
-    if (bytes > BUFFER_BYTES) return Buffer.allocUnsafeSlow(bytes);
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    if (bytes > LARGEST_LENT_BYTES) return Buffer.allocUnsafeSlow(bytes);
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(LARGEST_LENT_BYTES);
   }
 
   /** Nobody reads it any more. */
   giveBack(buffer: Buffer): void {
-    if (buffer.length === BUFFER_BYTES && this.#free.length < MAX_FREE) this.#free.push(buffer);
+    if (buffer.length === LARGEST_LENT_BYTES && this.#free.length < MAX_FREE) this.#free.push(buffer);
   }
 }

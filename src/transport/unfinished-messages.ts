@@ -5,7 +5,8 @@ export interface Unfinished {
 }
 
 /**
- * Bounds what half-received messages hold, over all connections. Somebody who means it finishes a message within
+ * Bounds what large half-received messages hold, over all connections. Small ones are not worth counting: HTTP/2
+ * itself lets a stream leave as much with us. Somebody who means it finishes a message within
  * milliseconds, so when the room runs out the oldest one goes: it is the attacker's, not the newcomer's.
  */
 export class UnfinishedMessages {
@@ -21,9 +22,9 @@ export class UnfinishedMessages {
     return this.#bytes;
   }
 
-  /** Counts a message of this size. A holder has one at a time. */
+  /** Counts a message of this size, unless it is counted already. A holder has one at a time. */
   begin(holder: Unfinished, bytes: number): void {
-    this.finish(holder);
+    if (this.#bytesOf.has(holder)) return;
     this.#bytesOf.set(holder, bytes);
     this.#bytes += bytes;
     for (const oldest of this.#bytesOf.keys()) {
