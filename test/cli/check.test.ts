@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { dispatch } from '../../src/cli/dispatch.ts';
+import { AgentWorld } from '../agent-world.ts';
+import { RecordingIo } from './recording-io.ts';
+
+/** Runs `check` for an agent in an empty directory, after the directory was prepared. */
+async function checkIn(
+  prepare: (directory: string) => Promise<unknown>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ io: RecordingIo; status: number; stateMade: boolean }> {
+  const directory = await mkdtemp(join(tmpdir(), 'sds-check-'));
+  const places = {
+    STATE_DIR: join(directory, 'state'),
+    SDS_UDS_PATH: join(directory, 'sds', 'uds_path'),
+    ADMIN_SOCKET: join(directory, 'admin', 'admin.sock'),
+  };
+  const io = new RecordingIo({ ...places, ...env });
+  try {
+    await prepare(directory);
+    const status = await dispatch(['check'], io);
+    return { io, status, stateMade: existsSync(places.STATE_DIR) };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+async function makeSocketDirectories(directory: string): Promise<void> {
+  await mkdir(join(directory, 'sds'));
+  await mkdir(join(directory, 'admin'));
+}
+
+test('check finds nothing wrong with an empty node, and leaves it empty', async () => {
+  const { io, status, stateMade } = await checkIn(makeSocketDirectories);
+  assert.equal(status, 0, io.out);
+  assert.doesNotMatch(io.out, /fault/);
+  assert.equal(stateMade, false);
+});
+
+test('check names a directory that is missing, and the setting to change', async () => {
+  const { io, status } = await checkIn(async () => undefined);
+  assert.equal(status, 69);
+  assert.match(io.out, /^fault {2}SDS socket .*is not there: make it, or change SDS_UDS_PATH/m);
+});
+
+test('check tells of a CA whose state is broken', async () => {
+  const { io, status } = await checkIn(async (directory) => {
+    await makeSocketDirectories(directory);
+    await mkdir(join(directory, 'state'), { mode: 0o700 });
+    await writeFile(join(directory, 'state', 'ca.json'), '{', { mode: 0o600 });
+  });
+  assert.equal(status, 69);
+  assert.match(io.out, /^fault {2}CA .*ca\.json/m);
+});
+
+test('check tells of a provider that this build does not have', async () => {
+  const { io, status } = await checkIn(makeSocketDirectories, { CA_PROVIDER: 'VaultCA', TOKEN_VERIFIER: 'embedded' });
+  assert.equal(status, 69);
+  assert.match(io.out, /^fault {2}CA .*VaultCA/m);
+});
+
+test('check of a wrong setting ends with 64', async () => {
+  const { io, status } = await checkIn(makeSocketDirectories, { SECRET_TTL: 'soon' });
+  assert.equal(status, 64);
+  assert.match(io.err, /SECRET_TTL/);
+});
+
+test('check of a running agent finds it, and disturbs nothing', async () => {
+  await using world = await AgentWorld.start();
+  const io = new RecordingIo({
+    STATE_DIR: join(world.directory, 'state'),
+    SDS_UDS_PATH: world.socket,
+    ADMIN_SOCKET: join(world.directory, 'admin', 'admin.sock'),
+  });
+  assert.equal(await dispatch(['check'], io), 0, io.out);
+  assert.match(io.out, /is served by an agent that runs already/);
+  assert.match(io.out, /Embedded answers, with one root/);
+});
