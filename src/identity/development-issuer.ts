@@ -1,7 +1,6 @@
 import type { CryptoKey } from 'jose';
 import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
 import { CompactSign } from 'jose/jws/compact/sign';
-import { importJWK } from 'jose/key/import';
 import { AgentError } from '../core/agent-error.ts';
 import type { Token } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
@@ -9,7 +8,7 @@ import { Redacted } from '../core/redacted.ts';
 import { serviceAccountId } from '../core/spiffe-id.ts';
 import type { TokenVerifier } from '../core/token-verifier.ts';
 import { sha256Hex } from '../keys/digest.ts';
-import { loadDevelopmentKey, type PrivateJwk } from './development-key-file.ts';
+import { loadDevelopmentKey } from './development-key-file.ts';
 import { JwtVerifier } from './jwt-verifier.ts';
 import { parseKeySet } from './key-set.ts';
 
@@ -104,14 +103,10 @@ export class DevelopmentIssuer {
  * @throws AgentError `token-verifier-unavailable` for a key file that is not usable
  */
 export async function loadDevelopmentIssuer(options: DevelopmentIssuerOptions): Promise<DevelopmentIssuer> {
-  const jwk = await loadDevelopmentKey(options.stateDir);
-  const kid = await calculateJwkThumbprint(toPublic(jwk));
-  const jwks = JSON.stringify({ keys: [{ ...toPublic(jwk), kid, alg: 'ES256', use: 'sig' }] });
-  return new DevelopmentIssuer({ kid, jwks, privateKey: await importJWK(jwk, 'ES256') }, options);
-}
-
-function toPublic({ kty, crv, x, y }: PrivateJwk) {
-  return { kty, crv, x, y };
+  const { publicJwk, privateKey } = await loadDevelopmentKey(options.stateDir);
+  const kid = await calculateJwkThumbprint(publicJwk);
+  const jwks = JSON.stringify({ keys: [{ ...publicJwk, kid, alg: 'ES256', use: 'sig' }] });
+  return new DevelopmentIssuer({ kid, jwks, privateKey }, options);
 }
 
 /** A UID that looks like Kubernetes' and is always the same for the same names. */

@@ -1,20 +1,19 @@
 import { constants } from 'node:fs';
 import { link, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JWK } from 'jose';
+import type { CryptoKey, JWK } from 'jose';
 import { exportJWK } from 'jose/key/export';
 import { generateKeyPair } from 'jose/key/generate/keypair';
+import { importJWK } from 'jose/key/import';
 import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
 
 const FILE_NAME = 'development-issuer.json';
 
-/** An ES256 key pair as a JSON Web Key (RFC 7518, section 6.2), the private member `d` included. */
-export interface PrivateJwk {
-  readonly kty: 'EC';
-  readonly crv: 'P-256';
-  readonly x: string;
-  readonly y: string;
-  readonly d: string;
+/** An ES256 key pair. */
+export interface DevelopmentKey {
+  /** The public members alone (RFC 7518, section 6.2). */
+  readonly publicJwk: { readonly kty: 'EC'; readonly crv: 'P-256'; readonly x: string; readonly y: string };
+  readonly privateKey: CryptoKey | Uint8Array;
 }
 
 /**
@@ -24,7 +23,7 @@ export interface PrivateJwk {
  *
  * @throws AgentError `token-verifier-unavailable` for a file that others can read or that is broken; it is left alone
  */
-export async function loadDevelopmentKey(stateDir: string): Promise<PrivateJwk> {
+export async function loadDevelopmentKey(stateDir: string): Promise<DevelopmentKey> {
   const path = join(stateDir, FILE_NAME);
   try {
     return (await readKey(path)) ?? (await createKey(stateDir, path));
@@ -34,7 +33,7 @@ export async function loadDevelopmentKey(stateDir: string): Promise<PrivateJwk> 
   }
 }
 
-async function createKey(stateDir: string, path: string): Promise<PrivateJwk> {
+async function createKey(stateDir: string, path: string): Promise<DevelopmentKey> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
   const draft = `${path}.${crypto.randomUUID()}`;
@@ -72,33 +71,36 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-async function readKey(path: string): Promise<PrivateJwk | undefined> {
-  let text: string;
-  try {
-    const file = await open(path);
-    try {
-      const { mode } = await file.stat();
-      if ((mode & 0o077) !== 0) throw unusable(path, 'others can read it: set its mode to 0600, or better, remove it');
-      text = await file.readFile('utf8');
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-  const key = parsePrivateJwk(text);
+async function readKey(path: string): Promise<DevelopmentKey | undefined> {
+  const text = await readPrivateFile(path);
+  if (text === undefined) return undefined;
+  const key = await parseKey(text);
   // No cause: a parser's message may quote the key.
   if (key === undefined) throw unusable(path, 'it is broken: restore it, or remove it and mint new tokens');
   return key;
 }
 
-function parsePrivateJwk(text: string): PrivateJwk | undefined {
+async function readPrivateFile(path: string): Promise<string | undefined> {
+  const file = await open(path).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (file === undefined) return undefined;
+  try {
+    const { mode } = await file.stat();
+    if ((mode & 0o077) !== 0) throw unusable(path, 'others can read it: set its mode to 0600, or better, remove it');
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+async function parseKey(text: string): Promise<DevelopmentKey | undefined> {
   try {
     const { kty, crv, x, y, d }: JWK = JSON.parse(text);
-    if (kty !== 'EC' || crv !== 'P-256') return undefined;
-    if (typeof x !== 'string' || typeof y !== 'string' || typeof d !== 'string') return undefined;
-    return { kty: 'EC', crv: 'P-256', x, y, d };
+    if (kty !== 'EC' || crv !== 'P-256' || x === undefined || y === undefined || d === undefined) return undefined;
+    const privateKey = await importJWK({ kty, crv, x, y, d }, 'ES256');
+    return { publicJwk: { kty: 'EC', crv, x, y }, privateKey };
   } catch {
     return undefined;
   }
