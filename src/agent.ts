@@ -15,6 +15,7 @@ import { metered as meteredVerifier } from './identity/metered.ts';
 import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
 import { randomHex } from './keys/random.ts';
+import { RefusalLog } from './sds/refusal-log.ts';
 import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
 import { StreamRegistry } from './sds/stream-registry.ts';
 import { AdminServer } from './telemetry/admin-server.ts';
@@ -99,7 +100,8 @@ export class Agent implements AgentView, AgentControl {
     });
     this.#rootReplacement = root && new RootReplacement(root, this.#bundles, this.#cache, clock, log);
     this.#streams = new StreamRegistry(metrics.sds, randomHex(8));
-    const context = { store: this.#cache, authenticator, names: sds, clock, log, meter: metrics.sds };
+    const refusals = new RefusalLog(log, clock);
+    const context = { store: this.#cache, authenticator, names: sds, clock, log, refusals, meter: metrics.sds };
     this.#listener = new SocketListener({
       path: sds.socketPath,
       mode: sds.socketMode,

@@ -1,4 +1,4 @@
-import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
+import { AgentError, quoteUntrusted, toAgentError } from '../core/agent-error.ts';
 import { resolveResourceName } from '../core/resource-name.ts';
 import type { Call } from '../core/rpc.ts';
 import type { Secret } from '../core/secret.ts';
@@ -27,12 +27,17 @@ export interface FetchedSecret<Request> {
  * @throws AgentError of the `token-*` and `request-*` families, or `secret-not-ready`
  */
 export async function fetchSecret<Request extends FetchRequest>(
-  { store, authenticator, names, clock }: SdsContext,
+  context: SdsContext,
   service: SdsService,
   call: Call,
   read: () => Request,
 ): Promise<FetchedSecret<Request>> {
-  const caller = await authenticator.authenticate(call);
+  const { store, authenticator, names, clock, refusals } = context;
+  const caller = await authenticator.authenticate(call).catch((thrown: unknown) => {
+    const error = toAgentError(thrown);
+    refusals.refused(call, error);
+    throw error;
+  });
   const request = read();
   requireSecretType(request.typeUrl, service.api, service.aggregated);
   const [name, ...others] = new Set(request.names);

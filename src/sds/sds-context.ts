@@ -5,6 +5,7 @@ import type { SdsMeter } from '../core/meters.ts';
 import type { ResourceNames } from '../core/resource-name.ts';
 import type { Authenticator } from '../core/rpc.ts';
 import type { SecretStore } from '../core/secret-store.ts';
+import type { RefusalLog } from './refusal-log.ts';
 
 /** What every stream and call of the secret services needs. */
 export interface SdsContext {
@@ -13,6 +14,7 @@ export interface SdsContext {
   readonly names: ResourceNames;
   readonly clock: Clock;
   readonly log: Log;
+  readonly refusals: RefusalLog;
   readonly meter: SdsMeter;
 }
 

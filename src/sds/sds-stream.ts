@@ -68,7 +68,7 @@ export class SdsStream implements StreamHandler, Subscriber {
         this.#caller = caller;
         call.resume();
       },
-      (thrown: unknown) => call.end(toAgentError(thrown)),
+      (thrown: unknown) => this.#refuse(toAgentError(thrown)),
     );
   }
 
@@ -96,7 +96,7 @@ export class SdsStream implements StreamHandler, Subscriber {
   }
 
   received(message: Buffer): void {
-    const { service, dialect, call } = this.#parts;
+    const { service, dialect } = this.#parts;
     try {
       const heard = dialect.decode(message);
       requireSecretType(heard.typeUrl, service.api, service.aggregated);
@@ -105,7 +105,7 @@ export class SdsStream implements StreamHandler, Subscriber {
       // What was ready a while ago may have expired since, and an ACK may release it: look again.
       this.#perform(heard.applyTo(withReady(this.#session, this.#look())));
     } catch (thrown) {
-      call.end(toAgentError(thrown));
+      this.#refuse(toAgentError(thrown));
     }
   }
 
@@ -136,6 +136,11 @@ export class SdsStream implements StreamHandler, Subscriber {
     this.#parts.call.end(error);
   }
 
+  #refuse(error: AgentError): void {
+    this.#context.refusals.refused(this.#parts.call, error);
+    this.#parts.call.end(error);
+  }
+
   #perform(step: Step): void {
     this.#session = step.session;
     let subscribed = false;
@@ -162,7 +167,7 @@ export class SdsStream implements StreamHandler, Subscriber {
         this.#note(effect);
         break;
       case 'end':
-        this.#parts.call.end(effect.error);
+        this.#refuse(effect.error);
         break;
     }
   }
@@ -215,7 +220,8 @@ export class SdsStream implements StreamHandler, Subscriber {
     }
     if (note.heard === 'nack' && this.#loggedRejection !== this.#session.responses) {
       this.#loggedRejection = this.#session.responses;
-      const fields = { node: quoteUntrusted(this.#nodeId), reason: quoteUntrusted(note.reason) };
+      const { peer } = this.#parts.call;
+      const fields = { node: quoteUntrusted(this.#nodeId), pid: peer?.pid, reason: quoteUntrusted(note.reason) };
       this.#context.log.warn('envoy rejected a secret; it is held back until it changes', fields);
     }
   }

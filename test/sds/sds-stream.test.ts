@@ -199,7 +199,7 @@ test('ten thousand NACKs of one response are counted, answered with nothing and 
   const warnings = world.log.events.filter(({ level }) => level === 'warn');
   assert.deepEqual(
     warnings.map(({ fields }) => fields),
-    [{ node: '"sidecar~1"', reason: '"bad\\nkey"' }],
+    [{ node: '"sidecar~1"', pid: undefined, reason: '"bad\\nkey"' }],
   );
 });
 
@@ -284,4 +284,16 @@ test('the registry tells what each Envoy holds, without the key', async () => {
   assert.equal(served[0]?.certificateChainPem, 'chain a\n');
   assert.equal(served[1]?.rootCertPem, 'roots r\n');
   assert.doesNotMatch(JSON.stringify(served), /key a/);
+});
+
+test('refusals are logged with their reason, at most once a second, and none is lost from the count', async () => {
+  const world = new SdsWorld();
+  for (let index = 0; index < 1000; index++) await world.open(STREAM, '');
+  await world.clock.advance(seconds(1));
+  await world.open(STREAM, '');
+  const refusals = world.log.events.filter(({ message }) => message === 'a caller was refused');
+  assert.deepEqual(
+    refusals.map(({ fields: { alsoRefused } }) => alsoRefused),
+    [undefined, 999],
+  );
 });

@@ -10,6 +10,7 @@ import {
   DiscoveryResponse,
 } from '../../src/gen/xds/discovery.ts';
 import { Secret } from '../../src/gen/xds/secret.ts';
+import { RefusalLog } from '../../src/sds/refusal-log.ts';
 import { sdsMethods, sdsRoutes } from '../../src/sds/sds-services.ts';
 import { StreamRegistry } from '../../src/sds/stream-registry.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
@@ -50,7 +51,16 @@ export class SdsWorld {
     };
     const names = { svidNames: ['default', 'web-cert'], bundleNames: ['ROOTCA'], allBundlesName: 'ALL' };
     const { store, clock, log } = this;
-    const context = { store, clock, log, meter, names, authenticator: { authenticate: authenticateAs(this.clock) } };
+    const refusals = new RefusalLog(log, clock);
+    const context = {
+      store,
+      clock,
+      log,
+      refusals,
+      meter,
+      names,
+      authenticator: { authenticate: authenticateAs(this.clock) },
+    };
     this.registry = new StreamRegistry(meter, 'test');
     this.methods = sdsMethods(context, this.registry);
     this.routes = sdsRoutes(context);
