@@ -38,18 +38,26 @@ export interface VerifiedIssuance {
  *
  * @throws AgentError `ca-answer-invalid`, naming exactly what is wrong
  */
-export function verifyIssuance({ chain, roots, spiffeId, publicKeyDer, nowMs }: Issuance): VerifiedIssuance {
+export function verifyIssuance(issuance: Issuance): VerifiedIssuance {
+  try {
+    return verify(issuance);
+  } catch (thrown) {
+    if (!(thrown instanceof AgentError)) throw thrown;
+    throw new AgentError('ca-answer-invalid', `the CA's answer is refused: ${thrown.message}`, { cause: thrown.cause });
+  }
+}
+
+function verify({ chain, roots, spiffeId, publicKeyDer, nowMs }: Issuance): VerifiedIssuance {
   const [leaf, ...issuers] = parseChain(chain);
-  if (leaf === undefined) throw refused('its chain is empty');
+  if (leaf === undefined) throw fault('its chain is empty');
+  if (issuers.some((issuer) => sameBytes(issuer.publicKeyDer, publicKeyDer))) {
+    throw fault('its chain is in the wrong order: the certificate asked for must be the first');
+  }
   verifyLeaf(leaf, spiffeId, publicKeyDer);
   const path = withoutRoot([leaf, ...issuers]);
   verifyPath(path, parseRoots(roots), nowMs);
-  const chainPem = Buffer.from(
-    toPemBundle(
-      'CERTIFICATE',
-      path.map(({ der }) => der),
-    ),
-  );
+  const ders = path.map(({ der }) => der);
+  const chainPem = Buffer.from(toPemBundle('CERTIFICATE', ders));
   return {
     chainPem,
     serial: leaf.serial,
@@ -63,13 +71,13 @@ export function verifyIssuance({ chain, roots, spiffeId, publicKeyDer, nowMs }: 
 const LONGEST_CHAIN = 10;
 
 function parseChain(chain: DerCertificates): Certificate[] {
-  if (chain.length > LONGEST_CHAIN) throw refused(`its chain has ${chain.length} certificates`);
+  if (chain.length > LONGEST_CHAIN) throw fault(`its chain has ${chain.length} certificates`);
   return chain.map((der, index) => {
     try {
       return parseCertificate(der);
     } catch (cause) {
-      const fault = cause instanceof AgentError ? cause.message : 'not a certificate';
-      throw new AgentError('ca-answer-invalid', `${ANSWER} ${nameOf(index)} is ${fault}`, { cause });
+      if (!(cause instanceof AgentError)) throw cause;
+      throw new AgentError('ca-answer-invalid', `${nameOf(index)} is ${cause.message}`, { cause });
     }
   });
 }
@@ -85,25 +93,24 @@ function parseRoots(roots: DerCertificates): Certificate[] {
 }
 
 function verifyLeaf(leaf: Certificate, spiffeId: SpiffeId, publicKeyDer: Uint8Array): void {
-  if (!sameBytes(leaf.publicKeyDer, publicKeyDer))
-    throw refused('its certificate is for another key than the one asked for');
+  if (!sameBytes(leaf.publicKeyDer, publicKeyDer)) {
+    throw fault('its certificate is for another key than the one asked for');
+  }
   if (!leaf.uriSans.includes(spiffeId)) {
     const found = leaf.subjectAltNames[0];
     const instead = found === undefined ? 'no name at all' : `${found.kind} ${quoteUntrusted(found.value)}`;
-    throw refused(`its certificate is for ${instead} instead of ${quoteUntrusted(spiffeId)}`);
+    throw fault(`its certificate is for ${instead} instead of ${quoteUntrusted(spiffeId)}`);
   }
   const extra = leaf.subjectAltNames.filter(({ kind, value }) => kind !== 'uri' || value !== spiffeId)[0];
   if (extra !== undefined) {
-    throw refused(
-      `its certificate has another name beside the SPIFFE ID: ${extra.kind} ${quoteUntrusted(extra.value)}`,
-    );
+    throw fault(`its certificate has another name beside the SPIFFE ID: ${extra.kind} ${quoteUntrusted(extra.value)}`);
   }
-  if (leaf.subjectAltNames.length > 1) throw refused('its certificate has the SPIFFE ID more than once');
-  if (leaf.isCa || leaf.keyUsage?.includes('keyCertSign'))
-    throw refused('its certificate is one of a CA, not of a workload');
+  if (leaf.subjectAltNames.length > 1) throw fault('its certificate has the SPIFFE ID more than once');
+  if (leaf.isCa || leaf.keyUsage?.includes('keyCertSign')) {
+    throw fault('its certificate is one of a CA, not of a workload');
+  }
   // X509-SVID, section 4.3; Envoy enforces it as well.
-  if (!leaf.keyUsage?.includes('digitalSignature'))
-    throw refused('its certificate lacks the key usage digitalSignature');
+  if (!leaf.keyUsage?.includes('digitalSignature')) throw fault('its certificate lacks the key usage digitalSignature');
 }
 
 /** The chain up to a self-signed root, which a peer has to have by itself. */
@@ -119,9 +126,7 @@ function verifyPath(path: readonly Certificate[], roots: readonly Certificate[],
     if (index > 0) verifyIssuer(certificate, nameOf(index), index - 1);
     const next = path[index + 1];
     if (next !== undefined && !isSignedBy(certificate, next)) {
-      throw refused(
-        `${nameOf(index)} is not signed by ${nameOf(index + 1)}: the order must be leaf first, each signed by the next`,
-      );
+      throw fault(`${nameOf(index)} is not signed by ${nameOf(index + 1)}: each must be signed by the next`);
     }
   }
   verifyAnchor(path, roots, nowMs);
@@ -130,41 +135,44 @@ function verifyPath(path: readonly Certificate[], roots: readonly Certificate[],
 function verifyAnchor(path: readonly Certificate[], roots: readonly Certificate[], nowMs: number): void {
   const last = path.at(-1);
   if (last === undefined) return;
-  const anchors = roots.filter((root) => sameBytes(root.der, last.der) || isSignedBy(last, root));
-  if (anchors.length === 0) throw refused(`its chain does not reach any of the ${roots.length} trusted roots`);
+  // A peer may trust an intermediate itself: Envoy takes any certificate of its bundle for an anchor. A leaf is none.
+  const isAnchor = (root: Certificate): boolean => path.length > 1 && sameBytes(root.der, last.der);
+  const anchors = roots.filter((root) => isAnchor(root) || isSignedBy(last, root));
+  if (anchors.length === 0) throw fault(`its chain does not reach any of the ${roots.length} trusted roots`);
   const valid = anchors.find((root) => root.notBeforeMs <= nowMs && nowMs < root.notAfterMs) ?? anchors[0];
   if (valid === undefined) return;
   verifyTime(valid, 'its root', nowMs);
-  if (!sameBytes(valid.der, last.der)) verifyIssuer(valid, 'its root', path.length - 1);
+  if (!isAnchor(valid)) verifyIssuer(valid, 'its root', path.length - 1);
 }
 
 function verifyExtensions(certificate: Certificate, name: string): void {
   const [unknown] = certificate.unknownCritical;
-  if (unknown !== undefined) throw refused(`${name} has the critical extension ${unknown}, which peers do not know`);
+  if (unknown !== undefined) throw fault(`${name} has the critical extension ${unknown}, which peers do not know`);
   const { extKeyUsage } = certificate;
   if (extKeyUsage === undefined) return;
   for (const purpose of ['clientAuth', 'serverAuth'] as const) {
-    if (!extKeyUsage.includes(ObjectId[purpose])) throw refused(`${name} lacks the extended key usage ${purpose}`);
+    if (!extKeyUsage.includes(ObjectId[purpose])) throw fault(`${name} lacks the extended key usage ${purpose}`);
   }
 }
 
 function verifyTime({ notBeforeMs, notAfterMs }: Certificate, name: string, nowMs: number): void {
   if (nowMs < notBeforeMs) {
     const times = `valid from ${toIsoTime(notBeforeMs)}, and here it is ${toIsoTime(nowMs)}`;
-    throw refused(`${name} is not yet valid (${times}): look at the clocks of the CA and of this node`);
+    throw fault(`${name} is not yet valid (${times}): look at the clocks of the CA and of this node`);
   }
-  if (nowMs >= notAfterMs)
-    throw refused(`${name} has expired at ${toIsoTime(notAfterMs)}, and here it is ${toIsoTime(nowMs)}`);
+  if (nowMs >= notAfterMs) {
+    throw fault(`${name} has expired at ${toIsoTime(notAfterMs)}, and here it is ${toIsoTime(nowMs)}`);
+  }
 }
 
 /** @param below how many intermediates stand between the certificate and the leaf */
 function verifyIssuer(certificate: Certificate, name: string, below: number): void {
-  if (!certificate.isCa) throw refused(`${name} is not one of a CA`);
+  if (!certificate.isCa) throw fault(`${name} is not one of a CA`);
   if (certificate.keyUsage !== undefined && !certificate.keyUsage.includes('keyCertSign')) {
-    throw refused(`${name} lacks the key usage keyCertSign`);
+    throw fault(`${name} lacks the key usage keyCertSign`);
   }
   if (certificate.pathLength !== undefined && certificate.pathLength < below) {
-    throw refused(`${name} allows ${certificate.pathLength} intermediates below it, and the chain has ${below}`);
+    throw fault(`${name} allows ${certificate.pathLength} intermediates below it, and the chain has ${below}`);
   }
 }
 
@@ -172,8 +180,6 @@ function nameOf(index: number): string {
   return index === 0 ? 'its certificate' : `certificate ${index + 1} of its chain`;
 }
 
-const ANSWER = "the CA's answer is refused:";
-
-function refused(fault: string): AgentError {
-  return new AgentError('ca-answer-invalid', `${ANSWER} ${fault}`);
+function fault(message: string): AgentError {
+  return new AgentError('ca-answer-invalid', message);
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AgentError } from '../../core/agent-error.ts';
-import { randomHex } from '../../keys/random-hex.ts';
+import { randomHex } from '../../keys/random.ts';
 
 /**
  * A file that only its owner may read, in a directory of which the same holds. At every moment it is absent, or
