@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { configurationPage } from './docs/configuration-page.mjs';
+import { errorsPage } from './docs/errors-page.mjs';
 import { metricsPage } from './docs/metrics-page.mjs';
 
 /**
@@ -16,6 +17,7 @@ import { metricsPage } from './docs/metrics-page.mjs';
 const PAGES = [
   { file: 'docs/configuration.md', make: configurationPage },
   { file: 'docs/metrics.md', make: metricsPage },
+  { file: 'docs/errors.md', make: errorsPage },
 ];
 
 const { values } = parseArgs({ options: { check: { type: 'boolean' }, dist: { type: 'string', default: 'dist' } } });
