@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
@@ -60,6 +60,16 @@ export class AgentProcess {
 
   assertRunning(): void {
     this.#process?.assertRunning();
+  }
+
+  /** The port that the agent has logged with this message; it chooses its ports itself. */
+  portOf(message: string): Promise<number> {
+    return eventually(`the agent logs that ${message}`, async () => {
+      const line = readFileSync(this.logFile, 'utf8')
+        .split('\n')
+        .find((text) => text.includes(JSON.stringify(message)));
+      return line === undefined ? undefined : Number(JSON.parse(line).port);
+    });
   }
 
   /** Runs another command of the launcher with this agent's settings; rejects when it fails. Gives its stdout. */

@@ -21,9 +21,9 @@ export function httpOverUnix(
         body += text;
       });
       answer.once('end', () => resolve({ status: answer.statusCode ?? 0, body }));
-      answer.once('error', reject);
+      answer.on('error', reject);
     });
-    sent.once('error', reject);
+    sent.on('error', reject);
     sent.end();
   });
 }
