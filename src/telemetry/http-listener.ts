@@ -64,7 +64,7 @@ export class HttpListener implements AsyncDisposable {
       const refusal = this.#guard(request);
       if (refusal !== undefined) return answer(response, 403, `${refusal}\n`);
       const [path = ''] = (request.url ?? '').split('?', 1);
-      const methods = Object.hasOwn(this.#handlers, path) ? this.#handlers[path] : undefined;
+      const methods = this.#handlers[path];
       if (methods === undefined) return answer(response, 404, 'not found\n');
       const handler = handlerOf(methods, request.method);
       if (handler !== undefined) return await handler(request, response);

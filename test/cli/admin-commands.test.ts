@@ -187,6 +187,7 @@ test('flags that are not understood are named, and the exit status is 64', async
 
 test('an agent that ends before it is done is an error', async () => {
   const { agent, server } = await startAgent();
+  await using _ = server;
   agent.onRotate = () => server.close().then(() => new Promise(() => undefined));
   const { exitCode, stderr } = await run(rotate, ['--all']);
   assert.equal(exitCode, 69);

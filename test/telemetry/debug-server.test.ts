@@ -163,6 +163,7 @@ test('listeners are bounded', async () => {
 
 test('closing ends the listeners and what ran for them', async () => {
   const { server, clock, port } = await startSample();
+  await using _ = server;
   const response = await open({ port, path: '/api/events' });
   const ended = new Promise((resolve) =>
     response

@@ -44,8 +44,6 @@ const ANSWERS = [
   { method: 'DELETE', path: '/healthz/live', status: 405, allow: 'GET, HEAD' },
   { method: 'GET', path: '/', status: 404 },
   { method: 'GET', path: '/metrics/', status: 404 },
-  { method: 'GET', path: '/__proto__', status: 404 },
-  { method: 'GET', path: '/constructor', status: 404 },
 ];
 
 test('only GET and HEAD of known paths are answered', async () => {
@@ -86,6 +84,7 @@ test('an address that cannot be had is an error that names the settings', async 
 
 test('closing ends idle connections and is harmless twice', async () => {
   const { server } = createSample();
+  await using _ = server;
   const port = await server.listen('127.0.0.1', 0);
   await fetch(`http://127.0.0.1:${port}/healthz/live`).then((answer) => answer.text());
   await server.close();
