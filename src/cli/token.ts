@@ -43,7 +43,8 @@ export const token: Command = {
     const namespace = text('namespace') ?? '';
     const serviceAccount = text('service-account') ?? '';
     checkNames(identity.trustDomain, namespace, serviceAccount);
-    const audiences = text('audience')?.split(',') ?? identity.audiences;
+    const audience = text('audience');
+    const audiences = audience === undefined ? identity.audiences : parseAudiences(audience);
     const ttlMs = parseTtl(text('ttl') ?? DEFAULT_TTL);
     const issuer = await loadDevelopmentIssuer({ stateDir, trustDomain: identity.trustDomain, clock: systemClock });
     const pod = text('pod') ?? serviceAccount;
@@ -61,6 +62,15 @@ function checkNames(trustDomain: string, namespace: string, serviceAccount: stri
     const message = `--namespace and --service-account are ${names}; allowed are letters, digits, '.', '-' and '_'`;
     throw new AgentError('settings-invalid', message, { cause });
   }
+}
+
+function parseAudiences(given: string): readonly string[] {
+  const audiences = given.split(',').map((audience) => audience.trim());
+  if (!audiences.includes('')) return audiences;
+  throw new AgentError(
+    'settings-invalid',
+    `--audience is ${quoteUntrusted(given)}; allowed is a comma-separated list of audiences`,
+  );
 }
 
 function parseTtl(given: string): number {

@@ -22,7 +22,7 @@ export const certificatesShape = {
   SECRET_GRACE_PERIOD_RATIO_JITTER: setting(
     share('from zero'),
     '0.05',
-    'the ratio is moved by up to this much, up or down, drawn once for each certificate',
+    'the ratio is moved by up to this much, up or down, drawn once for each certificate; at most half the way to 0 or 1',
   ),
   ECC_SIGNATURE_ALGORITHM: setting(orEmpty(oneOf('ECDSA'), 'RSA'), 'ECDSA', 'the kind of workload keys'),
   ECC_CURVE: setting(oneOf('P256', 'P384'), 'P256', 'the curve of ECDSA keys'),

@@ -32,7 +32,7 @@ export interface CertificatesSettings {
   readonly ttlMs: number;
   /** Renew when this share of the real lifetime is left, in (0, 1) … */
   readonly gracePeriodRatio: number;
-  /** … give or take up to this much, drawn once for each certificate. Both sums stay in (0, 1). */
+  /** … give or take up to this much, drawn once for each certificate; at most half the way to 0 or 1. */
   readonly gracePeriodRatioJitter: number;
   readonly key: KeySpec;
   /** Whether private keys are written as PKCS#8, not as SEC 1 or PKCS#1. */
