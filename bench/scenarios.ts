@@ -1,0 +1,17 @@
+import type { Scenario } from './scenario.ts';
+import { coldIdentities } from './scenarios/cold-identities.ts';
+import { firstSecrets } from './scenarios/first-secrets.ts';
+import { freshMemory } from './scenarios/fresh-memory.ts';
+import { growth } from './scenarios/growth.ts';
+import { idleStreams } from './scenarios/idle-streams.ts';
+import { renewalPush } from './scenarios/renewal-push.ts';
+
+/** Everything that is measured, in the order of the report. */
+export const SCENARIOS: readonly Scenario[] = [
+  firstSecrets,
+  renewalPush,
+  coldIdentities,
+  idleStreams,
+  freshMemory,
+  growth,
+];
