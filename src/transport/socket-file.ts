@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { chmod, chown, lstat, rename, rm } from 'node:fs/promises';
+import { access, chmod, chown, constants, lstat, rename, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { AgentError } from '../core/agent-error.ts';
@@ -38,6 +38,7 @@ export class SocketFile {
     const temporary = join(dirname(path), `.${Math.random().toString(36).slice(2, 7)}`);
     this.#requireShort(path);
     this.#requireShort(temporary);
+    await this.#requireDirectory();
     await this.#requireReplaceable();
     try {
       await listenPrivately(server, temporary);
@@ -60,6 +61,15 @@ export class SocketFile {
     if (made !== undefined && found !== undefined && isSame(made, found)) await rm(this.#options.path, { force: true });
   }
 
+  /** Binding would say EACCES for a missing directory too. */
+  async #requireDirectory(): Promise<void> {
+    try {
+      await access(dirname(this.#options.path), constants.W_OK);
+    } catch (cause) {
+      throw this.#unusable(adviceFor(cause), cause);
+    }
+  }
+
   async #requireReplaceable(): Promise<void> {
     const found = await this.#find();
     if (found === undefined) return;
@@ -73,7 +83,6 @@ export class SocketFile {
     try {
       return await lstat(this.#options.path, { bigint: true });
     } catch (cause) {
-      // A missing directory is found out by binding.
       if (codeOf(cause) === 'ENOENT') return undefined;
       throw this.#unusable(adviceFor(cause), cause);
     }

@@ -9,7 +9,7 @@ import { SocketListener } from '../../src/transport/socket-listener.ts';
 import type { TransportLimits } from '../../src/transport/transport-limits.ts';
 import { RecordingLog } from '../fakes/recording-log.ts';
 
-/** Sends back what it hears; a message that begins with `end ` ends the stream with the rest as the text. */
+/** Sends back what it hears. `end` and a text ends the stream with that text, `pause` pauses it. */
 class Echo implements StreamHandler {
   readonly #call: StreamCall;
   readonly #server: EchoServer;
@@ -24,6 +24,7 @@ class Echo implements StreamHandler {
     this.#server.received++;
     const text = message.toString();
     if (text === 'throw') throw new Error('the secret of the handler');
+    if (text === 'pause') this.#call.pause();
     if (text.startsWith('end ')) this.#call.end(new AgentError('request-invalid', text.slice(4)));
     else this.#call.send(message);
   }
@@ -49,6 +50,8 @@ export class EchoServer implements AsyncDisposable {
   readonly listener: SocketListener;
   /** Calls that the methods have been given, in order. */
   readonly calls: Call[] = [];
+  /** Those of them that are streams. */
+  readonly streams: StreamCall[] = [];
   connections = 0;
   open = 0;
   closed = 0;
@@ -106,6 +109,7 @@ export class EchoServer implements AsyncDisposable {
 
   #open(call: StreamCall): StreamHandler {
     this.calls.push(call);
+    this.streams.push(call);
     return new Echo(call, this);
   }
 
