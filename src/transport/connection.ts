@@ -23,6 +23,7 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   /** First bytes that do not tell yet. */
   #head: Buffer | undefined;
   #requests = 0;
+  #pinged = false;
   #draining = false;
 
   constructor(
@@ -76,11 +77,13 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   }
 
   expired(): void {
-    if (this.#session === undefined || this.#session.closed) {
+    if (this.#session === undefined || this.#session.closed || this.#pinged) {
       this.destroy();
-    } else {
+    } else if (this.#session.idle) {
       this.#session.close();
       this.limit(this.#context.limits.flushMs);
+    } else {
+      this.#ping(this.#session);
     }
   }
 
@@ -124,9 +127,25 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   };
 
   #speakHttp2(): void {
-    this.limit(this.#context.limits.idleMs);
-    const onCalls = (): void => (this.idle ? this.limit(this.#context.limits.idleMs) : this.unlimit());
-    this.#session = new GrpcSession(this.#context, this, this.#socket, onCalls);
+    this.#session = new GrpcSession(this.#context, this, this.#socket, () => this.#watchSession());
+    this.#watchSession();
+  }
+
+  #watchSession(): void {
+    this.limit(this.idle ? this.#context.limits.idleMs : this.#context.limits.pingMs);
+  }
+
+  /**
+   * When a peer breaks the protocol, nghttp2 says GOAWAY and wants to read no more; Node then stops reading without
+   * a word and would not even notice that the peer has gone. No answer to a ping tells.
+   */
+  #ping(session: GrpcSession): void {
+    this.#pinged = true;
+    this.limit(this.#context.limits.pongMs);
+    session.ping(() => {
+      this.#pinged = false;
+      this.#watchSession();
+    });
   }
 
   #speakHttp1(): void {

@@ -13,6 +13,8 @@ export interface GrpcCallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Thousands of requests may wait on one connection. */
+const MAX_SESSION_MEMORY_MB = 1000;
 const ignore = (): void => {};
 
 /** A small gRPC client on one connection to a unix socket: for our own commands, tests and benchmarks. */
@@ -28,7 +30,10 @@ export class GrpcClient implements AsyncDisposable {
   /** Connects to a socket. Rejects with a `GrpcCallError` UNAVAILABLE that names it. */
   static connect(path: string): Promise<GrpcClient> {
     return new Promise((resolve, reject) => {
-      const session = connect('http://localhost', { createConnection: () => connectSocket(path) });
+      const session = connect('http://localhost', {
+        createConnection: () => connectSocket(path),
+        maxSessionMemory: MAX_SESSION_MEMORY_MB,
+      });
       session.once('connect', () => resolve(new GrpcClient(session)));
       session.once('error', (error) => {
         reject(new GrpcCallError('UNAVAILABLE', `cannot connect to ${path}: ${error.message}`));

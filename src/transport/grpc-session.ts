@@ -66,6 +66,14 @@ export class GrpcSession {
     for (const call of this.#calls) call.drain();
   }
 
+  /** Asks the peer for a sign of life. */
+  ping(onPong: () => void): void {
+    if (this.#session.destroyed) return;
+    this.#session.ping((error) => {
+      if (error === null) onPong();
+    });
+  }
+
   destroy(): void {
     this.#session.destroy();
   }

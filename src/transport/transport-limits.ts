@@ -13,6 +13,10 @@ export interface TransportLimits {
   readonly messageMs: number;
   /** A connection without calls is closed. */
   readonly idleMs: number;
+  /** A connection with calls must show now and then that it is alive: it is asked this often, */
+  readonly pingMs: number;
+  /** and must have answered. */
+  readonly pongMs: number;
   /** What a call that has ended still has to say is cut off. */
   readonly flushMs: number;
   /** A call or connection that has been ended and said everything, and that the peer leaves open, is cut off. */
@@ -33,6 +37,8 @@ export const DEFAULT_LIMITS: TransportLimits = {
   silenceMs: 10_000,
   messageMs: 30_000,
   idleMs: 300_000,
+  pingMs: 120_000,
+  pongMs: 30_000,
   flushMs: 10_000,
   lingerMs: 1000,
 };

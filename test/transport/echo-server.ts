@@ -9,7 +9,7 @@ import { SocketListener } from '../../src/transport/socket-listener.ts';
 import type { TransportLimits } from '../../src/transport/transport-limits.ts';
 import { RecordingLog } from '../fakes/recording-log.ts';
 
-/** Sends back what it hears. `end` and a text ends the stream with that text, `pause` pauses it. */
+/** Sends back what it hears, and listens only while that is read. `end` and a text ends the stream with that text, `pause` pauses it. */
 class Echo implements StreamHandler {
   readonly #call: StreamCall;
   readonly #server: EchoServer;
@@ -27,6 +27,7 @@ class Echo implements StreamHandler {
     if (text === 'pause') this.#call.pause();
     if (text.startsWith('end ')) this.#call.end(new AgentError('request-invalid', text.slice(4)));
     else this.#call.send(message);
+    if (!this.#call.writable) this.#call.pause();
   }
 
   halfClosed(): void {
@@ -35,6 +36,7 @@ class Echo implements StreamHandler {
 
   drained(): void {
     this.#server.drained++;
+    this.#call.resume();
   }
 
   closed(): void {

@@ -29,6 +29,12 @@ export class RawPeer implements Disposable {
     this.socket.write(typeof text === 'string' ? Buffer.from(text, 'latin1') : text);
   }
 
+  /** Resolves once the kernel has what was said, and a server in this process has had time to read it. */
+  async taken(): Promise<void> {
+    await new Promise<void>((resolve) => this.socket.write('', () => resolve()));
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   [Symbol.dispose](): void {
     this.socket.destroy();
   }
@@ -37,9 +43,11 @@ export class RawPeer implements Disposable {
 /** A bare HTTP/2 connection, for what a gRPC client would never do. */
 export class RawHttp2 implements Disposable {
   readonly session: ClientHttp2Session;
+  readonly #socket: Socket;
 
   constructor(path: string) {
-    this.session = connect('http://localhost', { createConnection: () => connectSocket(path), maxSessionMemory: 1000 });
+    this.#socket = connectSocket(path);
+    this.session = connect('http://localhost', { createConnection: () => this.#socket, maxSessionMemory: 1000 });
     this.session.on('error', () => {});
   }
 
@@ -48,6 +56,11 @@ export class RawHttp2 implements Disposable {
     const stream = this.session.request({ ...usual, ':path': path, ...headers });
     stream.on('error', () => {});
     return stream;
+  }
+
+  /** Sends data on no stream, behind the session's back (RFC 9113 section 6.1 demands GOAWAY). */
+  breakProtocol(): void {
+    this.#socket.write(Buffer.from([0, 0, 1, 0, 0, 0, 0, 0, 0, 0]));
   }
 
   [Symbol.dispose](): void {
