@@ -4,17 +4,20 @@ import { Issuer } from './cache/issuer.ts';
 import { RootReplacement } from './cache/root-replacement.ts';
 import { SecretCache } from './cache/secret-cache.ts';
 import type { Settings } from './config/settings.ts';
-import { AgentError } from './core/agent-error.ts';
+import { AgentError, toAgentError } from './core/agent-error.ts';
 import type { Clock } from './core/clock.ts';
 import type { Log } from './core/log.ts';
 import type { RotatableRoot } from './core/root-rotation.ts';
 import type { SpiffeId } from './core/spiffe-id.ts';
 import type { AgentControl, AgentStatus, AgentView, ServedResource } from './core/status-report.ts';
+import type { TokenVerifier } from './core/token-verifier.ts';
 import { loadTokenVerifier } from './identity/load-token-verifier.ts';
 import { metered as meteredVerifier } from './identity/metered.ts';
+import { probeVerifier } from './identity/probe-verifier.ts';
 import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
 import { randomHex } from './keys/random.ts';
+import { type BackoffPolicy, backoffMs } from './runtime/backoff.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
 import { StreamRegistry } from './sds/stream-registry.ts';
@@ -38,12 +41,16 @@ export interface AgentParts {
   readonly ca?: LoadedCaProvider;
 }
 
+/** Between two tries of a verifier that does not work yet. */
+const VERIFIER_RETRY: BackoffPolicy = { firstMs: 2000, longestMs: 30_000 };
+
 /** What takes I/O to make. */
 interface LoadedParts {
   readonly metrics: Metrics;
   readonly ca: MeteredCa;
   readonly root: RotatableRoot | undefined;
   readonly authenticator: TokenAuthenticator;
+  readonly verifier: TokenVerifier;
   readonly life: AbortController;
 }
 
@@ -56,6 +63,7 @@ export class Agent implements AgentView, AgentControl {
   /** Aborts when the agent has stopped serving. */
   readonly #life: AbortController;
   readonly #startedAtMs: number;
+  readonly #verifier: TokenVerifier;
   readonly #metrics: Metrics;
   readonly #readiness: Readiness;
   readonly #ca: MeteredCa;
@@ -65,11 +73,12 @@ export class Agent implements AgentView, AgentControl {
   readonly #listener: SocketListener;
   readonly #rootReplacement: RootReplacement | undefined;
 
-  private constructor(parts: AgentParts, { metrics, ca, root, authenticator, life }: LoadedParts) {
+  private constructor(parts: AgentParts, { metrics, ca, root, authenticator, verifier, life }: LoadedParts) {
     const { settings, clock, log } = parts;
     const { certificates, sds } = settings;
     this.#parts = parts;
     this.#life = life;
+    this.#verifier = verifier;
     this.#metrics = metrics;
     this.#ca = ca;
     this.#startedAtMs = clock.now();
@@ -80,7 +89,8 @@ export class Agent implements AgentView, AgentControl {
     const random = Math.random;
     const timeLimitMs = settings.ca.timeoutMs;
     const { trustDomain } = settings.identity;
-    this.#bundles = new BundleKeeper({ provider: ca, trustDomain, timeLimitMs, clock, log, random });
+    const onRetry = (): void => metrics.ca.retried(ca.name);
+    this.#bundles = new BundleKeeper({ provider: ca, trustDomain, timeLimitMs, clock, log, onRetry, random });
     const issuer = new Issuer(ca, this.#bundles, clock, {
       key: certificates.key,
       keyEncoding: certificates.pkcs8 ? 'pkcs8' : 'traditional',
@@ -96,6 +106,7 @@ export class Agent implements AgentView, AgentControl {
       clock,
       log,
       meter: metrics.cache,
+      onRetry,
       random,
     });
     this.#rootReplacement = root && new RootReplacement(root, this.#bundles, this.#cache, clock, log);
@@ -136,7 +147,7 @@ export class Agent implements AgentView, AgentControl {
       sharing: identity.sharing,
     });
     const ca = meteredCa(provider, metrics.ca, clock);
-    return new Agent(parts, { metrics, ca, root: rotatableRoot, authenticator, life });
+    return new Agent(parts, { metrics, ca, root: rotatableRoot, authenticator, verifier, life });
   }
 
   /**
@@ -149,16 +160,17 @@ export class Agent implements AgentView, AgentControl {
     const life = this.#life;
     const closers: (() => Promise<void>)[] = [];
     try {
-      await this.#open(closers);
-      const working = this.#cache.run(life.signal);
+      await this.#openPages(closers);
+      const working = Promise.all([this.#cache.run(life.signal), this.#untilVerifierWorks(life.signal)]);
       closers.push(async () => {
         life.abort();
         await working;
       });
       await this.#listener.listen();
       closers.push(() => this.#drain());
+      // After the SDS socket, which decides whether another agent serves here; closed before it, for the successor.
+      await this.#openAdmin(closers);
       this.#readiness.set('socket', true);
-      this.#readiness.set('token-verifier', true);
       log.info('the agent serves secrets', { socket: settings.sds.socketPath, ca: this.#ca.name, version });
       await Promise.race([aborted(signal), working]);
     } finally {
@@ -204,7 +216,7 @@ export class Agent implements AgentView, AgentControl {
   }
 
   /** Opens what operators look at, before anybody is served: so a start that takes long can be watched. */
-  async #open(closers: (() => Promise<void>)[]): Promise<void> {
+  async #openPages(closers: (() => Promise<void>)[]): Promise<void> {
     const { settings, log, clock } = this.#parts;
     const { address, port, debugPort } = settings.monitoring;
     if (port !== undefined) {
@@ -217,10 +229,30 @@ export class Agent implements AgentView, AgentControl {
       closers.push(() => debug.close());
       log.info('the status page listens', { address: '127.0.0.1', port: await debug.listen(debugPort) });
     }
+  }
+
+  async #openAdmin(closers: (() => Promise<void>)[]): Promise<void> {
+    const { settings, log } = this.#parts;
     const admin = new AdminServer({ view: this, control: this, log });
     closers.push(() => admin.close());
     await admin.listen(settings.admin.socketPath);
     log.info('the admin socket listens', { socket: settings.admin.socketPath });
+  }
+
+  /** Readiness waits for it, serving does not: who comes meanwhile is told that nobody can be verified. */
+  async #untilVerifierWorks(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#parts;
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        await probeVerifier(this.#verifier, signal);
+        this.#readiness.set('token-verifier', true);
+        return;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        log.warn('tokens cannot be verified yet', { verifier: this.#verifier.name, error: toAgentError(thrown) });
+      }
+      await clock.sleep(backoffMs(VERIFIER_RETRY, failures, Math.random()), signal);
+    }
   }
 
   async #drain(): Promise<void> {

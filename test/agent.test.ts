@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { AgentError } from '../src/core/agent-error.ts';
 import { parseSpiffeId } from '../src/core/spiffe-id.ts';
 import { DiscoveryResponse } from '../src/gen/xds/discovery.ts';
 import { Secret } from '../src/gen/xds/secret.ts';
+import { loadDevelopmentIssuer } from '../src/identity/development-issuer.ts';
 import { parseCertificate } from '../src/keys/certificate.ts';
 import { parsePem } from '../src/keys/pem.ts';
 import { systemClock } from '../src/runtime/system-clock.ts';
@@ -147,4 +151,16 @@ test('a fetch of what is not there yet is answered when it is, and one without a
   await assert.rejects(client.unary(FETCH_SECRETS, {}, request), { status: 'UNAUTHENTICATED' });
   const answer = await client.unary(FETCH_SECRETS, { authorization: await world.token() }, request);
   assert.deepEqual(leafOf(DiscoveryResponse.decode(answer)).uriSans, [WEB]);
+});
+
+test('without keys to verify tokens the agent is not ready; as soon as they are there, it is', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'sds-keys-'));
+  const keys = join(directory, 'keys.json');
+  await using world = await AgentWorld.start({ env: { TOKEN_VERIFIER: 'jwks', TOKEN_JWKS: keys } });
+  await world.until(() => world.log.events.some(({ message }) => message === 'tokens cannot be verified yet'));
+  assert.match(world.agent.status().unready.join(), /token-verifier/);
+  const issuer = await loadDevelopmentIssuer({ stateDir: directory, trustDomain: 'cluster.local', clock: systemClock });
+  await writeFile(keys, issuer.jwks);
+  await world.until(() => world.agent.status().unready.length === 0);
+  await rm(directory, { recursive: true });
 });

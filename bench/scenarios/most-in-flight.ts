@@ -25,7 +25,7 @@ export async function mostInFlight(context: BenchContext, identities: number, ma
   const stateDir = context.newFolder();
   const { provider } = await loadCaProvider({ provider: 'Embedded', stateDir, trustDomain, clock, log: silent });
   const counting = new CountingProvider(provider);
-  const shared = { clock, log: silent, random: Math.random };
+  const shared = { clock, log: silent, onRetry: ignore, random: Math.random };
   const bundles = new BundleKeeper({ ...shared, provider: counting, trustDomain, timeLimitMs });
   const cache = new SecretCache({
     ...shared,

@@ -24,6 +24,8 @@ export interface BundleKeeperParts {
   readonly timeLimitMs: number;
   readonly clock: Clock;
   readonly log: Log;
+  /** The CA is about to be asked again after a failure. */
+  readonly onRetry: () => void;
   readonly random: () => number;
 }
 
@@ -91,9 +93,10 @@ export class BundleKeeper implements TrustedRoots {
   }
 
   async #readAgainAndAgain(signal: AbortSignal): Promise<void> {
-    const { clock, log, random } = this.#parts;
+    const { clock, log, onRetry, random } = this.#parts;
     let failures = 0;
     while (!signal.aborted) {
+      if (failures > 0) onRetry();
       try {
         await this.refresh(signal);
         failures = 0;

@@ -19,6 +19,8 @@ export interface RenewerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: CacheMeter;
+  /** The CA is about to be asked again after a failure. */
+  readonly onRetry: () => void;
   /** The wall clock was set back. */
   readonly onSetBack: () => void;
   /** A number in [0, 1). */
@@ -101,6 +103,7 @@ export class Renewer {
       return;
     }
     this.#agenda.cancel(slot);
+    if (slot.entry.failures > 0) this.#parts.onRetry();
     slot.start();
     try {
       this.#publish(slot, await issuer.issue(slot.identity, token, this.#life.signal));

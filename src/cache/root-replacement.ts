@@ -10,8 +10,11 @@ const POLL_MS = 50;
 /** A stream that has not acknowledged by then is broken or hostile, and must not hold up the others for ever. */
 const PATIENCE_MS = 60_000;
 
-/** Envoy acknowledges on its main thread; its workers take the new context over a moment later. */
-const SETTLE_MS = 1000;
+/**
+ * Envoy acknowledges on its main thread; its workers take the new context over a moment later. Who polls over REST
+ * acknowledges nothing: Envoy polls every `refresh_delay` and up to as much again, which our bootstraps set to 2 s.
+ */
+const SETTLE_MS = 5000;
 
 /**
  * Replaces the root of a CA that the agent runs itself, without a failed handshake: everybody trusts the new root
@@ -64,12 +67,12 @@ export class RootReplacement {
     }
     onProgress('renewing every certificate under the new root');
     await this.#bundles.refresh(signal);
+    this.#cache.forgetIdle();
     await this.#cache.renew('all', signal);
     await this.#acknowledged('the certificates of the new root', () => this.#cache.behind, signal);
     onProgress('retiring the old root');
     await this.#root.retireRoot(signal);
     await this.#bundles.refresh(signal);
-    await this.#acknowledged('the bundle with the new root', () => this.#bundles.behind, signal);
   }
 
   async #acknowledged(what: string, behind: () => number, signal: AbortSignal): Promise<void> {

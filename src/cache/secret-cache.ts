@@ -106,6 +106,11 @@ export class SecretCache implements SecretStore {
     return slots.map(({ identity }) => identity.spiffeId);
   }
 
+  /** Forgets identities that nobody listens to, so that who comes back gets a new certificate. */
+  forgetIdle(): void {
+    for (const slot of this.#slots.values()) this.#forget(slot);
+  }
+
   /** How many certificate streams have not acknowledged the newest certificate of their identity. */
   get behind(): number {
     let behind = 0;

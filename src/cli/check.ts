@@ -1,10 +1,11 @@
 import { access, constants, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { loadCaProvider } from '../ca-providers/registry.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import { AgentError, toAgentError } from '../core/agent-error.ts';
 import { loadTokenVerifier } from '../identity/load-token-verifier.ts';
+import { probeVerifier } from '../identity/probe-verifier.ts';
 import { normalizeRoots } from '../keys/roots.ts';
 import { systemClock } from '../runtime/system-clock.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
@@ -22,8 +23,8 @@ interface Check {
 }
 
 const CHECKS: readonly Check[] = [
-  { what: 'SDS socket', run: ({ sds }) => checkSocketPlace(sds.socketPath, 'SDS_UDS_PATH') },
-  { what: 'admin socket', run: ({ admin }) => checkSocketPlace(admin.socketPath, 'ADMIN_SOCKET') },
+  { what: 'SDS socket', run: ({ sds }) => checkSocketPlace(sds.socketPath, 'SDS_UDS_PATH', false) },
+  { what: 'admin socket', run: ({ admin }) => checkSocketPlace(admin.socketPath, 'ADMIN_SOCKET', true) },
   { what: 'CA', run: checkCa },
   { what: 'token verifier', run: checkVerifier },
 ];
@@ -61,10 +62,15 @@ function report(io: CommandIo, what: string, verdict: 'ok' | 'fault', text: stri
   io.stdout.write(`${mark}  ${what.padEnd(14)}  ${paint(text, undefined, paper)}\n`);
 }
 
-async function checkSocketPlace(path: string, setting: string): Promise<string> {
+/** @param made whether the agent makes the directory */
+async function checkSocketPlace(path: string, setting: string, made: boolean): Promise<string> {
   if ((await probeSocket(path)).state === 'alive') return `${path} is served by an agent that runs already`;
-  const directory = dirname(path);
-  const found = await stat(directory).catch(() => undefined);
+  let directory = dirname(resolve(path));
+  let found = await stat(directory).catch(() => undefined);
+  while (found === undefined && made) {
+    directory = dirname(directory);
+    found = await stat(directory).catch(() => undefined);
+  }
   if (found === undefined) {
     throw new AgentError('socket-unusable', `the directory ${directory} is not there: make it, or change ${setting}`);
   }
@@ -106,7 +112,14 @@ async function checkVerifier(settings: Settings, lifetime: AbortSignal): Promise
   const untouched = await stateNote(settings, identity.verifiers.includes('embedded'));
   if (untouched !== undefined) return untouched;
   const log = createLogger({ level: 'error', format: 'text', destination: { write: () => undefined } });
-  await loadTokenVerifier({ ...identity, stateDir, clock: systemClock, log, lifetime });
+  const verifier = await loadTokenVerifier({ ...identity, stateDir, clock: systemClock, log, lifetime });
+  await probeVerifier(verifier, lifetime).catch((thrown: unknown) => {
+    const { code, message } = toAgentError(thrown);
+    const { jwks } = identity;
+    // Peers see that message too, so it does not say where the keys are.
+    const place = jwks === undefined ? '' : `: TOKEN_JWKS is ${jwks.kind === 'file' ? jwks.path : jwks.url}`;
+    throw new AgentError(code, `${message}${place}`);
+  });
   return `${names} can verify tokens for ${identity.audiences.join(', ')}`;
 }
 

@@ -50,7 +50,9 @@ export class AdminServer implements AsyncDisposable {
 
   /** @throws AgentError `socket-unusable`, naming the setting */
   async listen(path: string): Promise<void> {
-    this.#remove = await bindPrivateSocket(path, (newPath) => this.#listener.listen({ path: newPath }));
+    const onTakeOver = (): void =>
+      this.#log.warn('the admin socket was taken over from an agent that still runs', { socket: path });
+    this.#remove = await bindPrivateSocket(path, (newPath) => this.#listener.listen({ path: newPath }), onTakeOver);
   }
 
   /** Ends what is running, and removes the socket unless another agent has replaced it. */

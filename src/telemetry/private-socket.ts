@@ -12,13 +12,18 @@ const SETTING = 'ADMIN_SOCKET';
  * The directory is made (0700) where it is missing. The socket is bound under another name and then renamed, so
  * that at every moment the path leads to the old socket or to the new one.
  *
+ * A living agent's socket is taken over too: it is most likely one that drains while its successor starts, and the
+ * SDS socket has already decided which agent serves.
+ *
  * @param bind listens at the path it is given
+ * @param onTakeOver is told that another agent still listened there
  * @returns what removes the socket again, unless somebody else has replaced it meanwhile
- * @throws AgentError `socket-unusable` when somebody listens there, something else is there, or it cannot be made
+ * @throws AgentError `socket-unusable` when something else is there, or it cannot be made
  */
 export async function bindPrivateSocket(
   path: string,
   bind: (path: string) => Promise<unknown>,
+  onTakeOver: () => void,
 ): Promise<() => Promise<void>> {
   const newPath = join(dirname(path), `.new-${process.pid}`);
   if (Math.max(Buffer.byteLength(path), Buffer.byteLength(newPath)) > LONGEST_PATH_BYTES) {
@@ -29,7 +34,7 @@ export async function bindPrivateSocket(
   }
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await requireUnused(path);
+    if (await isLive(path)) onTakeOver();
     await rm(newPath, { force: true });
     await withUmask(0o177, () => bind(newPath));
     const ours = await lstat(newPath);
@@ -54,16 +59,13 @@ function withUmask<T>(mask: number, work: () => T): T {
   }
 }
 
-async function requireUnused(path: string): Promise<void> {
+async function isLive(path: string): Promise<boolean> {
   const found = await statOf(path);
-  if (found === undefined) return;
+  if (found === undefined) return false;
   if (!found.isSocket()) {
     throw new AgentError('socket-unusable', `${path} is not a socket: remove it, or set ${SETTING} to another path`);
   }
-  if (await isAnswered(path)) {
-    const advice = `stop it, or set ${SETTING} to another path`;
-    throw new AgentError('socket-unusable', `another agent listens at ${path}: ${advice}`);
-  }
+  return isAnswered(path);
 }
 
 /** Only a refused connection proves that nobody listens; anything else might be somebody busy. */

@@ -32,6 +32,7 @@ export class CacheWorld {
   readonly ca: MemoryCa;
   readonly log = new RecordingLog();
   readonly renewals: RenewalResult[] = [];
+  retries = 0;
   readonly bundles: BundleKeeper;
   readonly cache: SecretCache;
   readonly #stop = new AbortController();
@@ -45,12 +46,34 @@ export class CacheWorld {
     const random = drawn === undefined ? seededRandom(1) : (): number => drawn;
     const { log } = this;
     const timeLimitMs = seconds(10);
-    this.bundles = new BundleKeeper({ provider: ca, trustDomain: 'cluster.local', timeLimitMs, clock, log, random });
+    const onRetry = (): void => {
+      this.retries++;
+    };
+    this.bundles = new BundleKeeper({
+      provider: ca,
+      trustDomain: 'cluster.local',
+      timeLimitMs,
+      clock,
+      log,
+      onRetry,
+      random,
+    });
     const key = { algorithm: 'ecdsa', curve: 'P256' } as const;
     const issuer = new Issuer(ca, this.bundles, clock, { key, keyEncoding: 'pkcs8', ttlMs, timeLimitMs });
     const policy = { ratio, jitter };
     const meter = { renewed: (result: RenewalResult) => this.renewals.push(result) };
-    const parts = { issuer, bundles: this.bundles, policy, maxInFlight, forgetAfterMs, clock, log, meter, random };
+    const parts = {
+      issuer,
+      bundles: this.bundles,
+      policy,
+      maxInFlight,
+      forgetAfterMs,
+      clock,
+      log,
+      meter,
+      onRetry,
+      random,
+    };
     this.cache = new SecretCache(parts);
     this.#running = this.cache.run(this.#stop.signal);
   }

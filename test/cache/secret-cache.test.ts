@@ -144,6 +144,18 @@ test('failures are retried ever more slowly, and a refusal more slowly than an o
   assert.ok(refusal > 5 && refusal < 40, `${refusal}`);
 });
 
+test('each request after a failure counts as a retry, the first one does not', async () => {
+  await using world = await CacheWorld.start();
+  world.listen(world.caller('web'));
+  await settle();
+  assert.equal(world.retries, 0);
+  world.ca.failWith(DOWN);
+  await assert.rejects(world.cache.renew('all', AbortSignal.timeout(10_000)), DOWN);
+  world.ca.failWith(undefined);
+  await world.cache.renew('all', AbortSignal.timeout(10_000));
+  assert.equal(world.retries, 1);
+});
+
 test('a CA that says when to come back is not asked earlier', async () => {
   await using world = await CacheWorld.start();
   world.listen(world.caller('web'));

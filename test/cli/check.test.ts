@@ -63,6 +63,18 @@ test('check tells of a provider that this build does not have', async () => {
   assert.match(io.out, /^fault {2}CA .*VaultCA/m);
 });
 
+test('check tells of keys that nobody can read tokens with', async () => {
+  const settings = { TOKEN_VERIFIER: 'jwks', TOKEN_JWKS: '/nonexistent/keys.json' };
+  const { io, status } = await checkIn(makeSocketDirectories, settings);
+  assert.equal(status, 69);
+  assert.match(io.out, /^fault {2}token verifier .*\/nonexistent\/keys\.json/m);
+});
+
+test('check does not ask for the directory of the admin socket, which the agent makes', async () => {
+  const { io, status } = await checkIn((directory) => mkdir(join(directory, 'sds')));
+  assert.equal(status, 0, io.out);
+});
+
 test('check of a wrong setting ends with 64', async () => {
   const { io, status } = await checkIn(makeSocketDirectories, { SECRET_TTL: 'soon' });
   assert.equal(status, 64);
