@@ -9,3 +9,15 @@ export async function eventually(what: string, condition: () => boolean | Promis
     await sleep(5);
   }
 }
+
+/** Polls until the value has stayed the same for a while, and gives it. */
+export async function settled(value: () => number): Promise<number> {
+  let last = value();
+  let unchanged = 0;
+  await eventually('it settles', () => {
+    unchanged = value() === last ? unchanged + 1 : 0;
+    last = value();
+    return unchanged === 20;
+  });
+  return last;
+}
