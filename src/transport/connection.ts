@@ -77,13 +77,15 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   }
 
   expired(): void {
-    if (this.#session === undefined || this.#session.closed || this.#pinged) {
+    if (this.#session === undefined || this.#pinged) {
       this.destroy();
-    } else if (this.#session.idle) {
+    } else if (!this.#session.idle) {
+      this.#ping(this.#session);
+    } else if (this.#session.closed) {
+      this.destroy();
+    } else {
       this.#session.close();
       this.limit(this.#context.limits.flushMs);
-    } else {
-      this.#ping(this.#session);
     }
   }
 
