@@ -48,10 +48,28 @@ export interface StreamHandler {
   closed(): void;
 }
 
+/**
+ * Shortens a message while it arrives in pieces, so that what nobody looks at is never held. It is made for one
+ * message; both methods may throw an `AgentError`, which ends the call.
+ */
+export interface MessageFilter {
+  /** What it holds of the message. */
+  readonly heldBytes: number;
+  /** The next bytes of the message; they are lent. */
+  push(piece: Buffer): void;
+  /** The message is whole: gives what is left of it. */
+  end(): Buffer;
+}
+
 /** One request message, one answer. Rejections become the status of their `AgentError`. */
 export type UnaryMethod = { readonly kind: 'unary'; handle(call: Call, message: Buffer): Promise<Uint8Array> };
 /** Messages both ways. */
-export type StreamMethod = { readonly kind: 'stream'; open(call: StreamCall): StreamHandler };
+export interface StreamMethod {
+  readonly kind: 'stream';
+  open(call: StreamCall): StreamHandler;
+  /** Shortens requests that do not arrive in one piece; the handler must understand the short form like the long one. */
+  readonly createFilter?: () => MessageFilter;
+}
 export type GrpcMethod = UnaryMethod | StreamMethod;
 
 /** gRPC methods by full path, `/package.Service/Method`. */

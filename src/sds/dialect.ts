@@ -1,4 +1,5 @@
 import { AgentError } from '../core/agent-error.ts';
+import type { MessageFilter } from '../core/rpc.ts';
 import type { Secret } from '../core/secret.ts';
 import {
   DeltaDiscoveryRequest,
@@ -9,6 +10,7 @@ import {
 import * as delta from './delta-session.ts';
 import { encodeSecret } from './encode-secret.ts';
 import type { FetchRequest } from './fetch-secret.ts';
+import { RequestFilter } from './request-filter.ts';
 import { responseVersion } from './response-version.ts';
 import type { Session, Step } from './session.ts';
 import * as sotw from './sotw-session.ts';
@@ -30,6 +32,8 @@ export interface Response {
 
 /** One of the two xDS protocols: its messages and its session machine. */
 export interface Dialect {
+  /** Shortens a request while it arrives, to what `decode` looks at. */
+  readonly createFilter: () => MessageFilter;
   /** Reads a request. Throws AgentError `request-invalid`. */
   readonly decode: (message: Buffer) => Heard;
   readonly learnVersions: (session: Session, versions: ReadonlyMap<string, string | undefined>) => Step;
@@ -56,6 +60,7 @@ export function decodeSotwRequest(message: Buffer): FetchRequest {
 }
 
 export const stateOfTheWorld: Dialect = {
+  createFilter: () => new RequestFilter(2),
   decode(message) {
     const request = decodeWith(DiscoveryRequest, message);
     return {
@@ -77,6 +82,7 @@ export const stateOfTheWorld: Dialect = {
 };
 
 export const deltaDialect: Dialect = {
+  createFilter: () => new RequestFilter(1),
   decode(message) {
     const request = decodeWith(DeltaDiscoveryRequest, message);
     return {

@@ -21,6 +21,7 @@ export function sdsMethods(context: SdsContext, registry: StreamRegistry): GrpcM
   const aggregated = { api: 'v3', aggregated: true } as const;
   const stream = (service: SdsService, dialect: Dialect): GrpcMethod => ({
     kind: 'stream',
+    createFilter: dialect.createFilter,
     open(call) {
       const opened = new SdsStream(context, {
         service,

@@ -3,6 +3,7 @@ import type { PeerCredentials } from '../core/caller.ts';
 import { type Expiring, NEVER, TimeLimit } from './deadlines.ts';
 import { GrpcSession } from './grpc-session.ts';
 import type { HttpConnection, HttpRequests } from './http-requests.ts';
+import type { ReadPeerCredentials } from './peer-credentials.ts';
 import { sniffProtocol } from './sniff-protocol.ts';
 import type { CallOrigin, TransportContext } from './transport-context.ts';
 
@@ -14,11 +15,12 @@ const ignore = (): void => {};
  */
 export class Connection implements CallOrigin, HttpConnection, Expiring {
   readonly connectionId: number;
-  readonly peer: PeerCredentials | undefined;
   readonly #context: TransportContext;
   readonly #http: HttpRequests;
   readonly #socket: Socket;
   readonly #limit: TimeLimit;
+  readonly #readPeer: ReadPeerCredentials;
+  #peer: PeerCredentials | 'unread' | undefined = 'unread';
   #session: GrpcSession | undefined;
   /** First bytes that do not tell yet. */
   #head: Buffer | undefined;
@@ -31,14 +33,20 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     http: HttpRequests,
     socket: Socket,
     connectionId: number,
-    peer: PeerCredentials | undefined,
+    readPeer: ReadPeerCredentials,
   ) {
     this.#context = context;
     this.#http = http;
     this.#socket = socket;
     this.#limit = new TimeLimit(context.deadlines, this);
     this.connectionId = connectionId;
-    this.peer = peer;
+    this.#readPeer = readPeer;
+  }
+
+  /** Asked of the kernel when somebody wants to know: it remembers who connected, also when that process is gone. */
+  get peer(): PeerCredentials | undefined {
+    if (this.#peer === 'unread') this.#peer = this.#readPeer(this.#socket);
+    return this.#peer;
   }
 
   /** Whether closing it would disturb no call. */

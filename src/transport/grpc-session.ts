@@ -99,14 +99,14 @@ export class GrpcSession {
       stream.respond(trailersOnly(error), ENDS_STREAM);
       return;
     }
-    const call = new GrpcStream(this.#context, this.#origin, stream, path, new HeaderMetadata(rawHeaders));
+    const call = new GrpcStream(this.#context, this.#origin, stream, method, path, new HeaderMetadata(rawHeaders));
     this.#calls.add(call);
     this.#onCalls();
     stream.on('close', () => {
       this.#calls.delete(call);
       this.#onCalls();
     });
-    call.open(method);
+    call.open();
     if (this.#draining) call.drain();
   }
 

@@ -24,6 +24,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   readonly #context: TransportContext;
   readonly #origin: CallOrigin;
   readonly #stream: ServerHttp2Stream;
+  readonly #method: GrpcMethod;
   readonly #assembler: MessageAssembler;
   readonly #abort = new LazyAbort();
   readonly #limit: TimeLimit;
@@ -43,16 +44,19 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
     context: TransportContext,
     origin: CallOrigin,
     stream: ServerHttp2Stream,
+    method: GrpcMethod,
     path: string,
     metadata: Metadata,
   ) {
     this.#context = context;
     this.#origin = origin;
     this.#stream = stream;
+    this.#method = method;
     this.#limit = new TimeLimit(context.deadlines, this);
     this.path = path;
     this.metadata = metadata;
-    this.#assembler = new MessageAssembler(context.limits.maxMessageBytes, context.buffers);
+    const createFilter = method.kind === 'stream' ? method.createFilter : undefined;
+    this.#assembler = new MessageAssembler(context.limits.maxMessageBytes, context.buffers, createFilter);
   }
 
   get connectionId(): number {
@@ -72,7 +76,8 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   }
 
   /** Hands the call to its method, or ends it at once where the deadline cannot be met or understood. */
-  open(method: GrpcMethod): void {
+  open(): void {
+    const method = this.#method;
     this.#unary = method.kind === 'unary';
     this.#listen();
     try {
@@ -190,7 +195,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
       if (message === undefined) return;
       // A unary call is whole only with its end, which the same limit waits for.
       if (!this.#unary) this.#messageDueMs = NEVER;
-      if (message.length > LARGEST_LENT_BYTES) this.#context.unfinished.finish(this);
+      this.#context.unfinished.finish(this);
       this.#handler?.received(message);
       this.#assembler.release();
     }
@@ -199,7 +204,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   #deliverHalfClose(): void {
     if (this.#toldHalfClosed) return;
     this.#toldHalfClosed = true;
-    if (this.#assembler.unfinishedBytes > 0) throw new AgentError('request-invalid', 'the call ended within a message');
+    if (this.#assembler.unfinished) throw new AgentError('request-invalid', 'the call ended within a message');
     this.#handler?.halfClosed();
   }
 
@@ -207,8 +212,9 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   #watchMessage(): void {
     const { deadlines, limits, unfinished } = this.#context;
     const bytes = this.#assembler.unfinishedBytes;
-    if (bytes > LARGEST_LENT_BYTES) unfinished.begin(this, bytes);
-    if (bytes > 0 && this.#messageDueMs === NEVER) this.#messageDueMs = deadlines.nowMs() + limits.messageMs;
+    if (bytes > LARGEST_LENT_BYTES) unfinished.hold(this, bytes);
+    if (this.#assembler.unfinished && this.#messageDueMs === NEVER)
+      this.#messageDueMs = deadlines.nowMs() + limits.messageMs;
     if (this.#peerDone) this.#messageDueMs = NEVER;
     this.#arm();
   }

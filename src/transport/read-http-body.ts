@@ -27,7 +27,7 @@ export function readHttpBody(
         reject(new AgentError('limit-exceeded', 'too much is arriving at once: send it again a little later'));
       },
     };
-    unfinished.begin(holder, announced);
+    unfinished.hold(holder, announced);
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > maxBytes) tooLarge();

@@ -98,8 +98,7 @@ export class SocketListener {
       return;
     }
     this.#connectionsEver++;
-    const peer = this.#readPeer(socket);
-    const connection = new Connection(this.#context, this.#http, socket, this.#connectionsEver, peer);
+    const connection = new Connection(this.#context, this.#http, socket, this.#connectionsEver, this.#readPeer);
     this.#connections.add(connection);
     this.#options.meter.connectionOpened();
     connection.start((closed) => this.#forget(closed));

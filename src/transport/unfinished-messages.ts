@@ -22,11 +22,12 @@ export class UnfinishedMessages {
     return this.#bytes;
   }
 
-  /** Counts a message of this size, unless it is counted already. A holder has one at a time. */
-  begin(holder: Unfinished, bytes: number): void {
-    if (this.#bytesOf.has(holder)) return;
+  /** Counts what is held of a message, or that it has become more. A holder has one message at a time. */
+  hold(holder: Unfinished, bytes: number): void {
+    const before = this.#bytesOf.get(holder) ?? 0;
+    if (bytes <= before) return;
     this.#bytesOf.set(holder, bytes);
-    this.#bytes += bytes;
+    this.#bytes += bytes - before;
     for (const oldest of this.#bytesOf.keys()) {
       if (this.#bytes <= this.#maxBytes || oldest === holder) return;
       this.finish(oldest);
