@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The SHA-256 digest of text (as UTF-8) or bytes, in lower-case hex. */
 export function sha256Hex(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
+  // In one go: a quarter of the time that making a Hash object takes, and each stream's token is digested.
+  return hash('sha256', content, 'hex');
 }

@@ -4,6 +4,7 @@ import { toIsoTime } from '../core/calendar.ts';
 import type { SpiffeId } from '../core/spiffe-id.ts';
 import { type Certificate, isSelfSigned, isSignedBy, parseCertificate, sameBytes } from './certificate.ts';
 import { sha256Hex } from './digest.ts';
+import { isIssuerSignedBy, parseIssuerCertificate } from './issuer-certificates.ts';
 import { ObjectId } from './object-ids.ts';
 import { toPemBundle } from './pem.ts';
 
@@ -74,7 +75,7 @@ function parseChain(chain: DerCertificates): Certificate[] {
   if (chain.length > LONGEST_CHAIN) throw fault(`its chain has ${chain.length} certificates`);
   return chain.map((der, index) => {
     try {
-      return parseCertificate(der);
+      return index === 0 ? parseCertificate(der) : parseIssuerCertificate(der);
     } catch (cause) {
       if (!(cause instanceof AgentError)) throw cause;
       throw new AgentError('ca-answer-invalid', `${nameOf(index)} is ${cause.message}`, { cause });
@@ -85,7 +86,7 @@ function parseChain(chain: DerCertificates): Certificate[] {
 function parseRoots(roots: DerCertificates): Certificate[] {
   return roots.flatMap((der) => {
     try {
-      return [parseCertificate(der)];
+      return [parseIssuerCertificate(der)];
     } catch {
       return [];
     }
@@ -125,7 +126,7 @@ function verifyPath(path: readonly Certificate[], roots: readonly Certificate[],
     verifyTime(certificate, nameOf(index), nowMs);
     if (index > 0) verifyIssuer(certificate, nameOf(index), index - 1);
     const next = path[index + 1];
-    if (next !== undefined && !isSignedBy(certificate, next)) {
+    if (next !== undefined && !isSigned(certificate, index, next)) {
       throw fault(`${nameOf(index)} is not signed by ${nameOf(index + 1)}: each must be signed by the next`);
     }
   }
@@ -137,12 +138,17 @@ function verifyAnchor(path: readonly Certificate[], roots: readonly Certificate[
   if (last === undefined) return;
   // A peer may trust an intermediate itself: Envoy takes any certificate of its bundle for an anchor. A leaf is none.
   const isAnchor = (root: Certificate): boolean => path.length > 1 && sameBytes(root.der, last.der);
-  const anchors = roots.filter((root) => isAnchor(root) || isSignedBy(last, root));
+  const anchors = roots.filter((root) => isAnchor(root) || isSigned(last, path.length - 1, root));
   if (anchors.length === 0) throw fault(`its chain does not reach any of the ${roots.length} trusted roots`);
   const valid = anchors.find((root) => root.notBeforeMs <= nowMs && nowMs < root.notAfterMs) ?? anchors[0];
   if (valid === undefined) return;
   verifyTime(valid, 'its root', nowMs);
   if (!isAnchor(valid)) verifyIssuer(valid, 'its root', path.length - 1);
+}
+
+/** @param index where the certificate stands in the chain: the leaf is another one each time */
+function isSigned(certificate: Certificate, index: number, issuer: Certificate): boolean {
+  return index === 0 ? isSignedBy(certificate, issuer) : isIssuerSignedBy(certificate, issuer);
 }
 
 function verifyExtensions(certificate: Certificate, name: string): void {

@@ -63,12 +63,15 @@ export function pendingCount(session: Session): number {
 
 /** The session with these versions ready, or no longer (undefined). Names that are not subscribed are ignored. */
 export function withReady(session: Session, versions: ReadonlyMap<string, string | undefined>): Session {
-  const names = new Map(session.names);
+  let names: Map<string, NameState> | undefined;
   for (const [name, ready] of versions) {
-    const known = names.get(name);
-    if (known !== undefined && known.ready !== ready) names.set(name, { ...known, ready });
+    const known = session.names.get(name);
+    if (known === undefined || known.ready === ready) continue;
+    // Most looks find nothing new: then there is nothing to copy.
+    names ??= new Map(session.names);
+    names.set(name, { ...known, ready });
   }
-  return { ...session, names };
+  return names === undefined ? session : { ...session, names };
 }
 
 /** The session after the peer's word on the response it was sent last, and the note of it. */

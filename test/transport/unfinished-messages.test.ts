@@ -12,7 +12,7 @@ class Holder implements Unfinished {
 test('when the room runs out, the oldest messages go, and only as many as needed', () => {
   const unfinished = new UnfinishedMessages(100);
   const holders = [new Holder(), new Holder(), new Holder()];
-  for (const holder of holders) unfinished.begin(holder, 40);
+  for (const holder of holders) unfinished.hold(holder, 40);
   assert.deepEqual(
     holders.map(({ gaveUp }) => gaveUp),
     [1, 0, 0],
@@ -24,7 +24,7 @@ test('a message that has been finished makes room', () => {
   const unfinished = new UnfinishedMessages(100);
   const holders = [new Holder(), new Holder(), new Holder()];
   for (const holder of holders) {
-    unfinished.begin(holder, 60);
+    unfinished.hold(holder, 60);
     unfinished.finish(holder);
     unfinished.finish(holder);
   }
@@ -38,9 +38,9 @@ test('a message that has been finished makes room', () => {
 test('a message counts once, however often its rest is waited for, and does not become younger', () => {
   const unfinished = new UnfinishedMessages(100);
   const [old, young] = [new Holder(), new Holder()];
-  unfinished.begin(old, 60);
-  unfinished.begin(old, 60);
+  unfinished.hold(old, 60);
+  unfinished.hold(old, 60);
   assert.equal(unfinished.bytes, 60);
-  unfinished.begin(young, 60);
+  unfinished.hold(young, 60);
   assert.deepEqual([old.gaveUp, young.gaveUp], [1, 0]);
 });
