@@ -13,6 +13,7 @@ const CHECKS = {
   'format, lint and import walls (biome)': () => runCommand('node_modules/.bin/biome', ['ci', '--error-on-warnings']),
   'types (tsc)': () => exclusively(ensureBuild),
   'generated protobuf code is up to date (buf)': checkGeneratedCode,
+  'links and test names in the documentation': () => runCommand(process.execPath, ['scripts/check-links.mjs']),
   'generated documentation is up to date': () => runCommand(process.execPath, ['scripts/generate-docs.mjs', '--check']),
 };
 

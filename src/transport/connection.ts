@@ -1,11 +1,10 @@
 import type { Socket } from 'node:net';
 import type { PeerCredentials } from '../core/caller.ts';
-import { onNextTurn } from '../runtime/on-next-turn.ts';
 import { type Expiring, NEVER, TimeLimit } from './deadlines.ts';
 import { GrpcSession } from './grpc-session.ts';
 import type { HttpConnection, HttpRequests } from './http-requests.ts';
+import type { ReadPeerCredentials } from './peer-credentials.ts';
 import { sniffProtocol } from './sniff-protocol.ts';
-import type { SocketCalls } from './socket-calls.ts';
 import type { CallOrigin, TransportContext } from './transport-context.ts';
 
 const ignore = (): void => {};
@@ -20,7 +19,7 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   readonly #http: HttpRequests;
   readonly #socket: Socket;
   readonly #limit: TimeLimit;
-  readonly #calls: SocketCalls | undefined;
+  readonly #readPeer: ReadPeerCredentials;
   #peer: PeerCredentials | 'unread' | undefined = 'unread';
   #session: GrpcSession | undefined;
   /** First bytes that do not tell yet. */
@@ -34,19 +33,19 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     http: HttpRequests,
     socket: Socket,
     connectionId: number,
-    calls: SocketCalls | undefined,
+    readPeer: ReadPeerCredentials,
   ) {
     this.#context = context;
     this.#http = http;
     this.#socket = socket;
     this.#limit = new TimeLimit(context.deadlines, this);
     this.connectionId = connectionId;
-    this.#calls = calls;
+    this.#readPeer = readPeer;
   }
 
   /** Asked of the kernel when somebody wants to know: it remembers who connected, also when that process is gone. */
   get peer(): PeerCredentials | undefined {
-    if (this.#peer === 'unread') this.#peer = this.#calls?.readPeer(this.#socket);
+    if (this.#peer === 'unread') this.#peer = this.#readPeer(this.#socket);
     return this.#peer;
   }
 
@@ -67,9 +66,8 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
       this.#limit.remove();
       onClosed(this);
     });
+    this.#socket.on('readable', this.#sniff);
     this.limit(this.#context.limits.silenceMs);
-    // Whoever connects speaks at once, but perhaps not within this turn of the event loop.
-    onNextTurn(() => this.#peek());
   }
 
   /** Ends streams, lets requests that are being answered end, then closes. */
@@ -115,21 +113,6 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     this.#requests--;
     if (this.#draining) this.#socket.destroySoon();
     else this.limit(this.#context.limits.idleMs);
-  }
-
-  /**
-   * Looks at the first bytes where they are, in the kernel: then HTTP/2 reads them itself. Bytes that were read here
-   * would have to be given back, and what the peer sent along, before it has learnt our window, would be copied.
-   */
-  #peek(): void {
-    if (this.#socket.destroyed) return;
-    const first = this.#calls?.peekFirstBytes(this.#socket);
-    if (first !== undefined && sniffProtocol(first) === 'http2') {
-      this.#speakHttp2();
-      this.#socket.read(0);
-      return;
-    }
-    this.#socket.on('readable', this.#sniff);
   }
 
   readonly #sniff = (): void => {

@@ -1,6 +1,6 @@
 const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** No HTTP/1.1 method begins like this, and HTTP/2's preface always does (RFC 9113 section 3.4). */
-export const TELLING_BYTES = 4;
+const TELLING_BYTES = 4;
 const UPPER_A = 0x41;
 const UPPER_Z = 0x5a;
 

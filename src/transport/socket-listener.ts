@@ -7,7 +7,7 @@ import { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { HttpRequests } from './http-requests.ts';
 import { MessageBuffers } from './message-buffers.ts';
-import { loadSocketCalls, type SocketCalls } from './socket-calls.ts';
+import { loadPeerCredentials, type ReadPeerCredentials } from './peer-credentials.ts';
 import { SocketFile, type SocketFileOptions } from './socket-file.ts';
 import type { TransportContext } from './transport-context.ts';
 import { DEFAULT_LIMITS, type TransportLimits } from './transport-limits.ts';
@@ -32,7 +32,7 @@ export class SocketListener {
   readonly #http: HttpRequests;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
-  #calls: SocketCalls | undefined;
+  #readPeer: ReadPeerCredentials = () => undefined;
   #connectionsEver = 0;
   #warnedFull = false;
   #onEmpty: (() => void) | undefined;
@@ -52,8 +52,7 @@ export class SocketListener {
       log: options.log,
     };
     this.#http = new HttpRequests(this.#context);
-    // Paused: what nobody has read yet is HTTP/2's to read, without a way through here.
-    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
+    this.#server = createServer((socket) => this.#accept(socket));
   }
 
   /** How many connections are open. */
@@ -63,7 +62,7 @@ export class SocketListener {
 
   /** Makes the socket and accepts connections. Rejects with an `AgentError` `socket-unusable` that says what to do. */
   async listen(): Promise<void> {
-    this.#calls = loadSocketCalls(this.#options.log);
+    this.#readPeer = loadPeerCredentials(this.#options.log);
     await this.#file.bind(this.#server);
     this.#server.on('error', (error) => this.#options.log.error('connections cannot be accepted', { error }));
   }
@@ -99,7 +98,7 @@ export class SocketListener {
       return;
     }
     this.#connectionsEver++;
-    const connection = new Connection(this.#context, this.#http, socket, this.#connectionsEver, this.#calls);
+    const connection = new Connection(this.#context, this.#http, socket, this.#connectionsEver, this.#readPeer);
     this.#connections.add(connection);
     this.#options.meter.connectionOpened();
     connection.start((closed) => this.#forget(closed));
