@@ -51,6 +51,15 @@ export class EnvoyProcess {
     await this.#process.kill();
   }
 
+  /** Stops it where it is: connections stay, nothing is answered or acknowledged. */
+  freeze(): void {
+    this.#process.freeze();
+  }
+
+  thaw(): void {
+    this.#process.thaw();
+  }
+
   /** The body of an admin page, whatever its status. */
   async admin(path: string): Promise<string> {
     return (await httpOverUnix(this.#adminPath, path)).body;

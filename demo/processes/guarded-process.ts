@@ -4,13 +4,15 @@ import { closeSync, openSync } from 'node:fs';
 
 /**
  * Runs the command, and kills it as soon as stdin ends: that happens when whoever started it is gone, whatever
- * way it went, `kill -9` included.
+ * way it went, `kill -9` included. Signals are passed on, SIGUSR1 and SIGUSR2 as SIGSTOP and SIGCONT.
  */
 const GUARD = `
 exec 3<&0
 "$@" </dev/null 3<&- & child=$!
 ( read -r _; kill -KILL $child ) <&3 2>/dev/null & guard=$!
 trap 'kill -TERM $child' TERM
+trap 'kill -STOP $child' USR1
+trap 'kill -CONT $child' USR2
 wait $child; status=$?
 while kill -0 $child 2>/dev/null; do wait $child; status=$?; done
 kill $guard 2>/dev/null
@@ -63,6 +65,15 @@ export class GuardedProcess {
     const insist = setTimeout(() => void this.kill(), graceMs);
     await this.#ended;
     clearTimeout(insist);
+  }
+
+  /** Stops it where it is, alive but silent, until it is thawed. */
+  freeze(): void {
+    this.#child.kill('SIGUSR1');
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGUSR2');
   }
 
   /** Ends it as `kill -9` does, and resolves once it is gone. */

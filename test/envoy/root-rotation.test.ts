@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { EnvoyProcess } from '../../demo/processes/envoy-process.ts';
+import { eventually } from '../../demo/processes/eventually.ts';
 import { WITHOUT_ENVOY } from './harness/envoy-binary.ts';
 import { inWorld } from './harness/world.ts';
+
+/** Without waiting for the frozen one, the agent needs a fraction of this to go on. */
+const FROZEN_MS = 1_000;
 
 describe('a new root of the embedded CA', { skip: WITHOUT_ENVOY }, () => {
   for (const mode of ['google-grpc', 'envoy-grpc', 'delta']) {
@@ -25,8 +30,36 @@ describe('a new root of the embedded CA', { skip: WITHOUT_ENVOY }, () => {
       }),
     );
   }
+
+  it('is not presented by anybody before every Envoy trusts it', { timeout: 120_000 }, () =>
+    inWorld(async (world) => {
+      await world.agent.start();
+      const { server, client } = await world.startSidecars();
+      const load = await world.startLoad();
+      const before = await leavesOf(server);
+
+      client.freeze();
+      const replaced = world.agent.command('rotate', '--root');
+      // The load needs the frozen Envoy's answers within ten seconds, so it is thawed long before.
+      try {
+        await eventually('the other Envoy trusts both roots', async () => (await rootsOf(server)).length === 2);
+        const untilMs = performance.now() + FROZEN_MS;
+        while (performance.now() < untilMs) assert.deepEqual(await leavesOf(server), before);
+      } finally {
+        client.thaw();
+      }
+
+      await replaced;
+      assert.notDeepEqual(await leavesOf(server), before);
+      assert.deepEqual((await load.stop()).failures, []);
+    }),
+  );
 });
 
-async function rootsOf(envoy: { certificates(): Promise<{ roots: { serial_number: string }[] }> }): Promise<string[]> {
+async function leavesOf(envoy: EnvoyProcess): Promise<string[]> {
+  return (await envoy.certificates()).leaves.map((leaf) => leaf.serial_number);
+}
+
+async function rootsOf(envoy: EnvoyProcess): Promise<string[]> {
   return (await envoy.certificates()).roots.map((root) => root.serial_number);
 }

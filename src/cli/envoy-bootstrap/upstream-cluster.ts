@@ -8,7 +8,7 @@ export function toUpstreamCluster(name: string, address: Address, more: EnvoyObj
   return {
     name,
     type: isHostName(address) ? 'STRICT_DNS' : 'STATIC',
-    connect_timeout: '2s',
+    connect_timeout: '5s',
     load_assignment: toEndpoints(name, address),
     ...more,
   };
