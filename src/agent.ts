@@ -136,7 +136,7 @@ export class Agent implements AgentView, AgentControl {
   static async load(parts: AgentParts): Promise<Agent> {
     const { settings, clock, log, version } = parts;
     const metrics = createMetrics({ clock, version });
-    const { provider, rotatableRoot } = parts.ca ?? (await loadCaProvider(toProviderSettings(parts)));
+    const { provider, rotatableRoot } = parts.ca ?? (await loadCa(parts));
     const life = new AbortController();
     const { stateDir, identity } = settings;
     const verifier = await loadTokenVerifier({ ...identity, stateDir, clock, log, lifetime: life.signal });
@@ -268,12 +268,12 @@ export class Agent implements AgentView, AgentControl {
   }
 }
 
-function toProviderSettings({ settings, clock, log }: AgentParts): Parameters<typeof loadCaProvider>[0] {
-  const [provider = 'Embedded', ...others] = settings.ca.providers;
+function loadCa({ settings, clock, log }: AgentParts): Promise<LoadedCaProvider> {
+  const [name = 'Embedded', ...others] = settings.ca.providers;
   if (others.length > 0) {
     throw new AgentError('settings-invalid', 'CA_PROVIDER lists several providers: this build takes one');
   }
-  return { provider, stateDir: settings.stateDir, trustDomain: settings.identity.trustDomain, clock, log };
+  return loadCaProvider(name, { ...settings, trustDomain: settings.identity.trustDomain, clock, log });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

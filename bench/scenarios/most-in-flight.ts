@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadCaProvider } from '../../src/ca-providers/registry.ts';
+import { loadEmbeddedProvider } from '../../src/ca-providers/embedded/load-embedded-provider.ts';
 import { BundleKeeper } from '../../src/cache/bundle-keeper.ts';
 import { Issuer } from '../../src/cache/issuer.ts';
 import { SecretCache } from '../../src/cache/secret-cache.ts';
@@ -23,7 +23,7 @@ const silent: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore, 
 /** The most requests that the CA has had at once while so many identities were wanted at the same moment. */
 export async function mostInFlight(context: BenchContext, identities: number, maxInFlight: number): Promise<number> {
   const stateDir = context.newFolder();
-  const { provider } = await loadCaProvider({ provider: 'Embedded', stateDir, trustDomain, clock, log: silent });
+  const provider = await loadEmbeddedProvider({ stateDir, trustDomain, clock, log: silent });
   const counting = new CountingProvider(provider);
   const shared = { clock, log: silent, onRetry: ignore, random: Math.random };
   const bundles = new BundleKeeper({ ...shared, provider: counting, trustDomain, timeLimitMs });

@@ -1,17 +1,7 @@
 import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
 import type { CaProvider } from '../core/ca-provider.ts';
-import type { Clock } from '../core/clock.ts';
-import type { Log } from '../core/log.ts';
 import type { RotatableRoot } from '../core/root-rotation.ts';
-
-export interface CaProviderSettings {
-  /** As in `CA_PROVIDER`. */
-  readonly provider: string;
-  readonly stateDir: string;
-  readonly trustDomain: string;
-  readonly clock: Clock;
-  readonly log: Log;
-}
+import type { CaProviderSettings } from './provider-settings.ts';
 
 /** A provider; one whose root the agent can replace also says how. */
 export interface LoadedCaProvider {
@@ -19,7 +9,7 @@ export interface LoadedCaProvider {
   readonly rotatableRoot?: RotatableRoot;
 }
 
-type Loader = (settings: CaProviderSettings) => Promise<LoadedCaProvider>;
+type Loader = (settings: CaProviderSettings, name: string) => Promise<LoadedCaProvider>;
 
 /** Imported when chosen and not before: what the other providers need costs memory on each node. */
 const LOADERS: ReadonlyMap<string, Loader> = new Map<string, Loader>([
@@ -37,25 +27,23 @@ const LOADERS: ReadonlyMap<string, Loader> = new Map<string, Loader>([
 ]);
 
 /**
- * Makes the CA provider that the settings name.
+ * Makes the CA provider of this name.
  *
+ * @param name as in `CA_PROVIDER`
  * @throws AgentError `settings-invalid` for a name that this build does not have, or what the provider's own start rejects with
  */
-export async function loadCaProvider(settings: CaProviderSettings): Promise<LoadedCaProvider> {
-  const load = LOADERS.get(settings.provider);
+export async function loadCaProvider(name: string, settings: CaProviderSettings): Promise<LoadedCaProvider> {
+  const load = LOADERS.get(name);
   if (load === undefined) {
     const names = [...LOADERS.keys()].join(', ');
-    throw new AgentError(
-      'settings-invalid',
-      `CA_PROVIDER is ${quoteUntrusted(settings.provider)}: it must be one of ${names}`,
-    );
+    throw new AgentError('settings-invalid', `CA_PROVIDER is ${quoteUntrusted(name)}: it must be one of ${names}`);
   }
-  return load(settings);
+  return load(settings, name);
 }
 
-async function notYet({ provider }: CaProviderSettings): Promise<never> {
+async function notYet(_settings: CaProviderSettings, name: string): Promise<never> {
   throw new AgentError(
     'settings-invalid',
-    `CA_PROVIDER is ${quoteUntrusted(provider)}, which this build does not have yet: use Embedded`,
+    `CA_PROVIDER is ${quoteUntrusted(name)}, which this build does not have yet: use Embedded`,
   );
 }

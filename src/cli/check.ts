@@ -85,18 +85,13 @@ async function checkSocketPlace(path: string, setting: string, made: boolean): P
 }
 
 async function checkCa(settings: Settings, signal: AbortSignal): Promise<string> {
-  const { ca, identity, stateDir } = settings;
+  const { ca } = settings;
   const [provider = ''] = ca.providers;
   const untouched = await stateNote(settings, provider === 'Embedded');
   if (untouched !== undefined) return untouched;
   const log = createLogger({ level: 'error', format: 'text', destination: { write: () => undefined } });
-  const loaded = await loadCaProvider({
-    provider,
-    stateDir,
-    trustDomain: identity.trustDomain,
-    clock: systemClock,
-    log,
-  });
+  const { trustDomain } = settings.identity;
+  const loaded = await loadCaProvider(provider, { ...settings, trustDomain, clock: systemClock, log });
   const onTimeout = (): AgentError =>
     new AgentError('ca-timeout', `${provider} did not answer within ${ca.timeoutMs} ms: is CA_ADDR right?`);
   const roots = await withTimeLimit(systemClock, ca.timeoutMs, signal, onTimeout, (limited) =>

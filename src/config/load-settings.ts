@@ -4,13 +4,12 @@ import { toCertificatesSettings } from './certificates-settings.ts';
 import { findConflicts } from './cross-checks.ts';
 import { defaultVerifiers, toIdentitySettings } from './identity-settings.ts';
 import { toLogSettings, toMonitoringSettings } from './monitoring-settings.ts';
+import type { Environment } from './process-environment.ts';
 import { type FlagKind, readFlags } from './read-flags.ts';
 import { toAdminSettings, toSdsSettings } from './sds-settings.ts';
 import { allSettings, type SettingEntry, type SettingValues, settingsByName } from './sections.ts';
 import type { Settings, VerifierName } from './settings.ts';
 import { toVaultSettings } from './vault-settings.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The flags of all settings, for `readFlags`. */
 export const SETTING_FLAGS: ReadonlyMap<string, FlagKind> = new Map(
@@ -61,7 +60,9 @@ export function toSettings(
     if (!names.some((name) => wrong.has(name))) faults.push(text);
   }
   if (faults.length > 0) throw invalidSettings(faults);
-  return fromValues(values, verifiers);
+  const written = new Map(Array.from(settingsByName.values(), (entry) => [entry.name, entry.default]));
+  for (const [name, text] of texts) written.set(name, text);
+  return { ...fromValues(values, verifiers, env), written };
 }
 
 /** One error for all faults of a command line and of settings. */
@@ -82,9 +83,13 @@ function withoutPassword(text: string): string {
   return text.replace(/:\/\/[^/]*@/, '://[redacted]@');
 }
 
-function fromValues(values: SettingValues, verifiers: readonly VerifierName[]): Settings {
+function fromValues(
+  values: SettingValues,
+  verifiers: readonly VerifierName[],
+  env: Environment,
+): Omit<Settings, 'written'> {
   return {
-    ca: toCaSettings(values),
+    ca: toCaSettings(values, env),
     vault: toVaultSettings(values),
     certificates: toCertificatesSettings(values),
     identity: toIdentitySettings(values, verifiers),

@@ -12,8 +12,14 @@ export interface CaSettings {
   readonly serverName: string | undefined;
   /** Path or package of an ES module that makes a `CaProvider`. */
   readonly customModule: string | undefined;
+  /** The cluster that callers are in, for CAs that serve several. */
+  readonly clusterId: string | undefined;
+  /** What Citadel is sent with each request, by lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
   /** Requests at the CA at the same time, at most. */
   readonly maxInflight: number;
+  /** Certificates asked for within a second, at most. */
+  readonly maxPerSecond: number;
   readonly timeoutMs: number;
 }
 
@@ -111,4 +117,6 @@ export interface Settings {
   readonly stateDir: string;
   /** How long streams may take to end after a stop is asked for. */
   readonly drainTimeoutMs: number;
+  /** Every setting's text by the name of its variable, as it was given or by default: for custom CA modules. */
+  readonly written: ReadonlyMap<string, string>;
 }

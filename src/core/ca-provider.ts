@@ -31,7 +31,10 @@ export interface CaProvider {
   readonly name: string;
   /** Has a certificate signed. The chain is DER, leaf first, then intermediates, without the root. */
   sign(request: SignRequest, signal: AbortSignal): Promise<DerCertificates>;
-  /** The roots that a peer must trust now, DER, in any order, never empty. */
+  /**
+   * The roots that a peer must trust now, DER, in any order. Empty only while the CA can be reached and has told of
+   * none yet: some CAs give their root with a certificate and in no other way.
+   */
   roots(signal: AbortSignal): Promise<DerCertificates>;
   /** Yields the roots each time they change, until the signal aborts. Without it `roots` is asked now and then. */
   watchRoots?(signal: AbortSignal): AsyncIterable<DerCertificates>;

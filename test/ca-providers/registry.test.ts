@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadCaProvider } from '../../src/ca-providers/registry.ts';
+import { loadSettings } from '../../src/config/load-settings.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RecordingLog } from '../fakes/recording-log.ts';
 
-const settings = { trustDomain: 'cluster.local', clock: new FakeClock(), log: new RecordingLog() };
+const settings = { ...loadSettings({}), trustDomain: 'cluster.local', clock: new FakeClock(), log: new RecordingLog() };
 
 test('Embedded is loaded with a root that can be rotated', async (t) => {
   const base = await mkdtemp(join(tmpdir(), 'registry-'));
   t.after(() => rm(base, { recursive: true }));
-  const { provider, rotatableRoot } = await loadCaProvider({
+  const { provider, rotatableRoot } = await loadCaProvider('Embedded', {
     ...settings,
-    provider: 'Embedded',
     stateDir: join(base, 'ca'),
   });
   assert.equal(provider.name, 'Embedded');
@@ -23,7 +23,7 @@ test('Embedded is loaded with a root that can be rotated', async (t) => {
 
 for (const provider of ['Citadel', 'VaultCA', 'Custom']) {
   test(`${provider} says that this build does not have it`, async () => {
-    await assert.rejects(loadCaProvider({ ...settings, provider, stateDir: '/nowhere' }), {
+    await assert.rejects(loadCaProvider(provider, settings), {
       code: 'settings-invalid',
       message: `CA_PROVIDER is "${provider}", which this build does not have yet: use Embedded`,
     });
@@ -31,7 +31,7 @@ for (const provider of ['Citadel', 'VaultCA', 'Custom']) {
 }
 
 test('an unknown name lists the known ones', async () => {
-  await assert.rejects(loadCaProvider({ ...settings, provider: 'embedded', stateDir: '/nowhere' }), {
+  await assert.rejects(loadCaProvider('embedded', settings), {
     code: 'settings-invalid',
     message: 'CA_PROVIDER is "embedded": it must be one of Embedded, Citadel, VaultCA, Custom',
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Environment, loadSettings } from '../../src/config/load-settings.ts';
+import { loadSettings } from '../../src/config/load-settings.ts';
+import type { Environment } from '../../src/config/process-environment.ts';
 import { settingSections, settingsByName } from '../../src/config/sections.ts';
 import type { Settings } from '../../src/config/settings.ts';
 import { AgentError } from '../../src/core/agent-error.ts';
@@ -19,14 +20,17 @@ function faultsOf(env: Environment, argv: readonly string[] = []): readonly stri
 }
 
 test('without any setting the defaults are those that the interface promises', () => {
-  const expected: Settings = {
+  const expected: Omit<Settings, 'written'> = {
     ca: {
       providers: ['Embedded'],
       address: undefined,
       rootCaFile: undefined,
       serverName: undefined,
       customModule: undefined,
+      clusterId: undefined,
+      headers: new Map(),
       maxInflight: 8,
+      maxPerSecond: 100,
       timeoutMs: 10_000,
     },
     vault: {
@@ -67,7 +71,21 @@ test('without any setting the defaults are those that the interface promises', (
     stateDir: './.sds-node-agent',
     drainTimeoutMs: 5_000,
   };
-  assert.deepEqual(loadSettings({}), expected);
+  const { written, ...settings } = loadSettings({});
+  assert.deepEqual(settings, expected);
+  assert.deepEqual([...written.keys()], [...settingsByName.keys()]);
+});
+
+test('every setting is kept as it was written, by whichever way it came, and by default', () => {
+  const { written } = loadSettings({ CA_ADDR: 'ca.example:15012' }, ['--secret-ttl', '90m']);
+  assert.equal(written.get('CA_ADDR'), 'ca.example:15012');
+  assert.equal(written.get('SECRET_TTL'), '90m');
+  assert.equal(written.get('TRUST_DOMAIN'), 'cluster.local');
+});
+
+test('variables that begin with CA_HEADER_ are headers by lower-case name', () => {
+  const { headers } = loadSettings({ CA_HEADER_ISTIO_REVISION: 'canary', CA_HEADER_: 'x', CA_HEADERS: 'y' }).ca;
+  assert.deepEqual([...headers], [['istio_revision', 'canary']]);
 });
 
 test('a setting comes from the environment, and a flag wins over it', () => {
