@@ -1,6 +1,9 @@
 import type { AgentError } from '../core/agent-error.ts';
 import type { Clock } from '../core/clock.ts';
 
+/** Made once: without a reason each abort would make an exception with a stack. */
+const DONE = Symbol('the work is done');
+
 /**
  * Runs work for at most so long: its signal aborts when the time is up, or when the outer signal does.
  * Work that honours its signal has then ended; work that does not is left behind, and what it throws is dropped.
@@ -28,7 +31,7 @@ export async function withTimeLimit<T>(
   try {
     return await Promise.race([work(over.signal), expired]);
   } finally {
-    done.abort();
+    done.abort(DONE);
     signal.removeEventListener('abort', stop);
   }
 }
