@@ -16,6 +16,8 @@ export interface Call {
   readonly connectionId: number;
   /** The process at the other end; undefined where the kernel does not tell. */
   readonly peer: PeerCredentials | undefined;
+  /** `address:port` at the other end of a TCP connection; undefined on a unix socket. */
+  readonly peerAddress?: string | undefined;
   /** Aborts when the peer cancels, its deadline passes, the connection is lost or the agent stops. Made on first use. */
   readonly signal: AbortSignal;
 }

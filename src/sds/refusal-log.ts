@@ -18,7 +18,7 @@ export class RefusalLog {
     this.#clock = clock;
   }
 
-  refused({ path, peer, connectionId }: Call, error: AgentError): void {
+  refused({ path, peer, peerAddress, connectionId }: Call, error: AgentError): void {
     const nowMs = this.#clock.monotonic();
     if (nowMs - this.#saidAtMs < INTERVAL_MS) {
       this.#unsaid++;
@@ -29,6 +29,7 @@ export class RefusalLog {
       method: path,
       connection: connectionId,
       ...(peer && { pid: peer.pid, uid: peer.uid }),
+      ...(peerAddress !== undefined && { peer: peerAddress }),
       ...(this.#unsaid > 0 && { alsoRefused: this.#unsaid }),
     });
     this.#saidAtMs = nowMs;

@@ -49,6 +49,12 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     return this.#peer;
   }
 
+  get peerAddress(): string | undefined {
+    const { remoteAddress, remotePort } = this.#socket;
+    if (remoteAddress === undefined) return undefined;
+    return remoteAddress.includes(':') ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+  }
+
   /** Whether closing it would disturb no call. */
   get idle(): boolean {
     return this.#requests === 0 && (this.#session?.idle ?? true);
@@ -73,8 +79,7 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   /** Ends streams, lets requests that are being answered end, then closes. */
   drain(): void {
     this.#draining = true;
-    // What has been written to a unix socket is at the peer's: nothing is lost by not waiting for its goodbye.
-    this.#socket.once('finish', () => this.#socket.destroy());
+    this.#socket.once('finish', this.peerAddress === undefined ? this.#closeNow : this.#closeSoon);
     if (this.#session !== undefined) this.#session.drain();
     else if (this.idle) this.#socket.destroy();
   }
@@ -114,6 +119,12 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     if (this.#draining) this.#socket.destroySoon();
     else this.limit(this.#context.limits.idleMs);
   }
+
+  /** What has been written to a unix socket is at the peer's: nothing is lost by not waiting for its goodbye. */
+  readonly #closeNow = (): void => void this.#socket.destroy();
+
+  /** Closed with bytes unread, TCP takes back what the peer has not read yet: so it may say goodbye first. */
+  readonly #closeSoon = (): void => this.limit(this.#context.limits.lingerMs);
 
   readonly #sniff = (): void => {
     const chunk: Buffer | null = this.#socket.read();

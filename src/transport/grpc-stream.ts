@@ -67,6 +67,10 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
     return this.#origin.peer;
   }
 
+  get peerAddress(): string | undefined {
+    return this.#origin.peerAddress;
+  }
+
   get signal(): AbortSignal {
     return this.#abort.signal;
   }

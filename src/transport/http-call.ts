@@ -28,6 +28,10 @@ export class HttpCall implements Call {
     return this.#origin.peer;
   }
 
+  get peerAddress(): string | undefined {
+    return this.#origin.peerAddress;
+  }
+
   get signal(): AbortSignal {
     return this.#abort.signal;
   }

@@ -4,6 +4,7 @@ import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { AgentError } from '../core/agent-error.ts';
 import { probeSocket } from './probe-socket.ts';
+import { systemErrorCode } from './system-error-code.ts';
 
 /** `sun_path` of unix(7) has 108 bytes with its final zero. Node cuts a longer path silently. */
 const MAX_PATH_BYTES = 107;
@@ -83,7 +84,7 @@ export class SocketFile {
     try {
       return await lstat(this.#options.path, { bigint: true });
     } catch (cause) {
-      if (codeOf(cause) === 'ENOENT') return undefined;
+      if (systemErrorCode(cause) === 'ENOENT') return undefined;
       throw this.#unusable(adviceFor(cause), cause);
     }
   }
@@ -131,11 +132,6 @@ const ADVICE = new Map([
 ]);
 
 function adviceFor(error: unknown): string {
-  const code = codeOf(error);
+  const code = systemErrorCode(error);
   return ADVICE.get(code) ?? `the system says ${code}`;
-}
-
-function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  return 'nothing more';
 }

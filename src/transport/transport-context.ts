@@ -21,4 +21,5 @@ export interface TransportContext {
 export interface CallOrigin {
   readonly connectionId: number;
   readonly peer: PeerCredentials | undefined;
+  readonly peerAddress: string | undefined;
 }
