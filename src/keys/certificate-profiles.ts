@@ -14,7 +14,7 @@ import {
 } from './extensions.ts';
 import { writeName } from './name.ts';
 import { ObjectId } from './object-ids.ts';
-import { subjectAltName } from './subject-alt-name.ts';
+import { type SubjectAltName, subjectAltName } from './subject-alt-name.ts';
 
 /** When a certificate is valid, in milliseconds since the epoch. */
 export interface Validity {
@@ -55,6 +55,26 @@ export function leafTemplate(
 ): CertificateTemplate {
   // RFC 5246, 7.4.2: TLS 1.2's RSA key exchange needs keyEncipherment as well.
   const usages: KeyUsage[] = subject.isRsa ? ['digitalSignature', 'keyEncipherment'] : ['digitalSignature'];
+  const names: SubjectAltName[] = [{ kind: 'uri', value: subject.spiffeId }];
+  return endTemplate({ ...subject, names }, usages, [ObjectId.serverAuth, ObjectId.clientAuth], issuer, validity);
+}
+
+/** A TLS server's certificate: empty subject, DNS names and addresses (RFC 9525), for a key that is not RSA. No client. */
+export function serverTemplate(
+  subject: { readonly names: readonly SubjectAltName[]; readonly publicKeyDer: Uint8Array },
+  issuer: IssuerName,
+  validity: Validity,
+): CertificateTemplate {
+  return endTemplate(subject, ['digitalSignature'], [ObjectId.serverAuth], issuer, validity);
+}
+
+function endTemplate(
+  subject: { readonly names: readonly SubjectAltName[]; readonly publicKeyDer: Uint8Array },
+  usages: readonly KeyUsage[],
+  purposes: readonly string[],
+  issuer: IssuerName,
+  validity: Validity,
+): CertificateTemplate {
   return {
     ...validity,
     serial: randomSerial(),
@@ -63,10 +83,10 @@ export function leafTemplate(
     publicKeyDer: subject.publicKeyDer,
     extensions: [
       keyUsage(usages),
-      extKeyUsage([ObjectId.serverAuth, ObjectId.clientAuth]),
+      extKeyUsage(purposes),
       basicConstraints({ isCa: false }),
       authorityKeyIdentifier(keyIdentifier(issuer.publicKeyDer)),
-      subjectAltName([{ kind: 'uri', value: subject.spiffeId }]),
+      subjectAltName(subject.names),
     ],
   };
 }
