@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -39,6 +39,7 @@ async function newRequest(ttlMs: number, spec: KeySpec = { algorithm: 'ecdsa', c
 
 async function issue(provider: EmbeddedProvider, clock: FakeClock, ttlMs = hours(1)) {
   const { keyPair, request } = await newRequest(ttlMs);
+  const { signal } = new AbortController();
   const chain = await provider.sign(request, signal);
   return { keyPair, chain, verified: verify(chain, await provider.roots(signal), keyPair, clock) };
 }
@@ -71,7 +72,7 @@ test('ten processes that start at once end with one CA', async () => {
   const clock = new FakeClock();
   const stateDir = newStateDir();
   const providers = await Promise.all(Array.from({ length: 10 }, () => load(stateDir, clock)));
-  const roots = await Promise.all(providers.map((provider) => provider.roots(signal)));
+  const roots = await Promise.all(providers.map((provider) => provider.roots(new AbortController().signal)));
   for (const other of roots) assert.deepEqual(other, roots[0]);
 });
 
@@ -168,7 +169,7 @@ describe('the intermediate', () => {
     await clock.advance(days(200));
     await rm(stateDir, { recursive: true });
     for (let i = 0; i < 5; i++) await issue(provider, clock);
-    const failures = () => log.events.filter(({ level }) => level === 'warn').length;
+    const failures = () => log.events.filter(({ message }) => /could not renew/.test(message)).length;
     assert.equal(failures(), 1);
     await clock.advance(minutes(10));
     await issue(provider, clock);
@@ -266,4 +267,54 @@ describe('root rotation', () => {
     assert.deepEqual(await renewing.roots(signal), await rotating.roots(signal));
     assert.equal((await load(stateDir, clock)).rootStage, 'staged');
   });
+
+  test('by one process is followed by another within a second, also in what it signs', async () => {
+    const clock = new FakeClock();
+    const stateDir = newStateDir();
+    const rotating = await load(stateDir, clock);
+    const following = await load(stateDir, clock);
+    await issue(following, clock);
+    for (const step of ['stageRoot', 'switchRoot', 'retireRoot'] as const) {
+      await rotating[step](signal);
+      await clock.advance(seconds(1));
+      const { chain, keyPair } = await issue(following, clock);
+      verify(chain, await rotating.roots(signal), keyPair, clock);
+      assert.deepEqual(await following.roots(signal), await rotating.roots(signal));
+      assert.equal(following.rootStage, rotating.rootStage);
+    }
+  });
+
+  test('is told to watchers when another process does it and somebody asks for the roots', async () => {
+    const clock = new FakeClock();
+    const stateDir = newStateDir();
+    const rotating = await load(stateDir, clock);
+    const following = await load(stateDir, clock);
+    const controller = new AbortController();
+    const next = following.watchRoots(controller.signal)[Symbol.asyncIterator]().next();
+    await rotating.stageRoot(signal);
+    await following.roots(signal);
+    assert.equal((await next).value?.length, 2);
+    controller.abort();
+  });
+});
+
+test('without its file the CA goes on with what it remembers, says so once a minute, and follows it when it is back', async () => {
+  const clock = new FakeClock();
+  const stateDir = newStateDir();
+  const log = new RecordingLog();
+  const provider = await load(stateDir, clock, log);
+  const file = join(stateDir, 'ca.json');
+  const content = await readFile(file, 'utf8');
+  await rm(file);
+  const told = () => log.events.filter(({ level }) => level === 'warn').length;
+  for (let second = 0; second < 59; second++) {
+    await issue(provider, clock);
+    await clock.advance(seconds(1));
+  }
+  assert.equal(told(), 1);
+  await writeFile(file, content, { mode: 0o600 });
+  await (await load(stateDir, clock)).stageRoot(signal);
+  await clock.advance(seconds(1));
+  assert.equal((await provider.roots(signal)).length, 2);
+  assert.equal(told(), 1);
 });

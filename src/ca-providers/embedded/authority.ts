@@ -1,9 +1,16 @@
 import type { SpiffeId } from '../../core/spiffe-id.ts';
 import { type Certificate, parseCertificate } from '../../keys/certificate.ts';
 import { signCertificate } from '../../keys/certificate-builder.ts';
-import { intermediateTemplate, leafTemplate, rootTemplate, type Validity } from '../../keys/certificate-profiles.ts';
+import {
+  intermediateTemplate,
+  leafTemplate,
+  rootTemplate,
+  serverTemplate,
+  type Validity,
+} from '../../keys/certificate-profiles.ts';
 import type { Csr } from '../../keys/csr.ts';
 import { createKeyPair, type KeyPair } from '../../keys/key-pair.ts';
+import type { SubjectAltName } from '../../keys/subject-alt-name.ts';
 
 /** A certificate of a CA with its key. */
 export interface Signer {
@@ -59,6 +66,18 @@ export function signLeaf({ intermediate }: Authority, csr: Csr, spiffeId: Spiffe
   const isRsa = csr.publicKeyKind.algorithm === 'rsa';
   const subject = { spiffeId, publicKeyDer: csr.publicKeyDer, isRsa };
   return signCertificate(leafTemplate(subject, intermediate.certificate, validity), intermediate.keyPair);
+}
+
+/** Whose certificate a TLS server shows. */
+export interface ServerSubject {
+  readonly names: readonly SubjectAltName[];
+  /** SubjectPublicKeyInfo in DER; not RSA. */
+  readonly publicKeyDer: Uint8Array;
+}
+
+/** Signs a TLS server's certificate; in DER. */
+export function signServer({ intermediate }: Authority, subject: ServerSubject, validity: Validity): Uint8Array {
+  return signCertificate(serverTemplate(subject, intermediate.certificate, validity), intermediate.keyPair);
 }
 
 /**

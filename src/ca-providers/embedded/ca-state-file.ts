@@ -8,6 +8,8 @@ import { PrivateFile } from './private-file.ts';
 export class CaStateFile {
   readonly #file: PrivateFile;
   readonly #trustDomain: string;
+  /** What was read last: reading keys is dear, and the file hardly ever changes. */
+  #known: { readonly text: Redacted<string>; readonly state: CaState } | undefined;
 
   constructor(stateDir: string, trustDomain: string) {
     this.#file = new PrivateFile(join(stateDir, 'ca.json'));
@@ -22,6 +24,7 @@ export class CaStateFile {
   async load(): Promise<CaState | undefined> {
     const text = await this.#file.read();
     if (text === undefined) return undefined;
+    if (text === this.#known?.text.reveal()) return this.#known.state;
     const state = this.#parse(text);
     if (state.trustDomain !== this.#trustDomain) {
       const domains = `${quoteUntrusted(state.trustDomain)}, and TRUST_DOMAIN is ${quoteUntrusted(this.#trustDomain)}`;
@@ -30,6 +33,7 @@ export class CaStateFile {
         `${this.path} is of the trust domain ${domains}: set TRUST_DOMAIN back, or use another STATE_DIR`,
       );
     }
+    this.#known = { text: new Redacted(text), state };
     return state;
   }
 

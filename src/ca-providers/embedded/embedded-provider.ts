@@ -5,11 +5,21 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { RootStage, RotatableRoot } from '../../core/root-rotation.ts';
 import { sameBytes } from '../../keys/certificate.ts';
+import type { Validity } from '../../keys/certificate-profiles.ts';
 import { parseCsr } from '../../keys/csr.ts';
 import type { PublicKeyKind } from '../../keys/public-key.ts';
 import { Changes } from '../changes.ts';
 import { orAborted, throwIfAborted } from '../or-aborted.ts';
-import { createAuthority, createIntermediate, isIntermediateDue, leafValidity, signLeaf } from './authority.ts';
+import {
+  type Authority,
+  createAuthority,
+  createIntermediate,
+  isIntermediateDue,
+  leafValidity,
+  type ServerSubject,
+  signLeaf,
+  signServer,
+} from './authority.ts';
 import type { CaState } from './ca-state.ts';
 import type { CaStateFile } from './ca-state-file.ts';
 
@@ -17,10 +27,14 @@ import type { CaStateFile } from './ca-state-file.ts';
 const RENEWAL_RETRY_MS = 10 * 60 * 1000;
 /** RSA keys below this are not signed (NIST SP 800-57, part 1). */
 const LEAST_RSA_BITS = 2048;
+/** How long another process's change of the file may go unseen, and how long one that cannot be read is left alone. */
+const LOOK_AGAIN_MS = 1000;
+const LOOK_AGAIN_BROKEN_MS = 60_000;
 
 /**
  * A CA inside the agent: a root and an intermediate in one file of `STATE_DIR`. The file is the truth: every change
- * begins by reading it, so that two processes on one directory do not undo each other's changes.
+ * begins by reading it, so that two processes on one directory do not undo each other's changes, and every answer is
+ * of what it said at most a second before, so that none goes on signing with a root that another has retired.
  */
 export class EmbeddedProvider implements CaProvider, RotatableRoot {
   readonly name = 'Embedded';
@@ -32,6 +46,8 @@ export class EmbeddedProvider implements CaProvider, RotatableRoot {
   #lastUpdate: Promise<void> = Promise.resolve();
   #renewal: Promise<void> | undefined;
   #nextRenewalMs = Number.NEGATIVE_INFINITY;
+  #look: Promise<void> | undefined;
+  #nextLookMs = Number.NEGATIVE_INFINITY;
 
   constructor(file: CaStateFile, state: CaState, clock: Clock, log: Log) {
     this.#file = file;
@@ -49,19 +65,20 @@ export class EmbeddedProvider implements CaProvider, RotatableRoot {
     if (!(ttlMs > 0)) throw new AgentError('ca-request-refused', `a lifetime of ${ttlMs} ms cannot be signed`);
     const csr = parseCsr(csrDer);
     demandStrongKey(csr.publicKeyKind);
-    await orAborted(this.renewIntermediate(), signal);
-    const nowMs = this.#clock.now();
-    const { signing } = this.#state;
-    const validity = leafValidity(signing, ttlMs, nowMs);
-    if (validity.notAfterMs <= nowMs) {
-      const expiry = `the embedded CA has expired at ${toIsoTime(validity.notAfterMs)}`;
-      throw new AgentError('ca-state-broken', `${expiry}: look at the clock, or replace the root with rotate --root`);
-    }
+    const { signing, validity } = await this.#readyToSign(ttlMs, signal);
     return [signLeaf(signing, csr, id, validity), signing.intermediate.certificate.der];
+  }
+
+  /** Signs the certificate of a TLS server of this CA; the chain as that of `sign`. */
+  async signServer(subject: ServerSubject, ttlMs: number, signal: AbortSignal): Promise<DerCertificates> {
+    throwIfAborted(signal);
+    const { signing, validity } = await this.#readyToSign(ttlMs, signal);
+    return [signServer(signing, subject, validity), signing.intermediate.certificate.der];
   }
 
   async roots(signal: AbortSignal): Promise<DerCertificates> {
     throwIfAborted(signal);
+    await orAborted(this.#followFile(), signal);
     return rootsOf(this.#state);
   }
 
@@ -93,6 +110,31 @@ export class EmbeddedProvider implements CaProvider, RotatableRoot {
       if (state.stage !== 'switched') throw wrongStage(state, 'switched');
       return { stage: 'single', trustDomain: state.trustDomain, signing: state.signing };
     });
+  }
+
+  async #readyToSign(ttlMs: number, signal: AbortSignal): Promise<{ signing: Authority; validity: Validity }> {
+    await orAborted(
+      this.#followFile().then(() => this.renewIntermediate()),
+      signal,
+    );
+    const nowMs = this.#clock.now();
+    const { signing } = this.#state;
+    const validity = leafValidity(signing, ttlMs, nowMs);
+    if (validity.notAfterMs > nowMs) return { signing, validity };
+    const expiry = `the embedded CA has expired at ${toIsoTime(validity.notAfterMs)}`;
+    throw new AgentError('ca-state-broken', `${expiry}: look at the clock, or replace the root with rotate --root`);
+  }
+
+  /** Takes over what another process has changed. Never rejects: without the file, what is in memory still signs. */
+  async #followFile(): Promise<void> {
+    if (this.#clock.monotonic() >= this.#nextLookMs) {
+      this.#nextLookMs = this.#clock.monotonic() + LOOK_AGAIN_MS;
+      this.#look = this.#update(async (state) => state).catch((error: unknown) => {
+        this.#nextLookMs = this.#clock.monotonic() + LOOK_AGAIN_BROKEN_MS;
+        this.#log.warn('embedded CA goes on with what it remembers', { error });
+      });
+    }
+    await this.#look;
   }
 
   /** Makes a new intermediate when it is time for one. Never rejects: the old one is good for months. */
