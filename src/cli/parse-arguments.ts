@@ -6,11 +6,13 @@ import { quoteUntrusted } from '../core/agent-error.ts';
 import type { CommandIo } from './command.ts';
 
 /** What a command takes, besides settings. */
-export interface ArgumentSpec<Text extends string, Switch extends string> {
+export interface ArgumentSpec<Text extends string, Switch extends string, List extends string = never> {
   /** Flags with a value. */
   readonly texts?: readonly Text[];
   /** Which of them must be there, and not empty. */
   readonly required?: readonly NoInfer<Text>[];
+  /** Flags with values separated by commas, that may come several times. */
+  readonly lists?: readonly List[];
   /** Flags that stand alone. */
   readonly switches?: readonly Switch[];
   /** What has to follow without a flag, as the usage line calls it, for example `FILE`. */
@@ -18,9 +20,11 @@ export interface ArgumentSpec<Text extends string, Switch extends string> {
 }
 
 /** A command line, understood. */
-export interface Arguments<Text extends string, Switch extends string> {
+export interface Arguments<Text extends string, Switch extends string, List extends string = never> {
   /** The value of a flag, or undefined where it was not given. */
   text(flag: Text): string | undefined;
+  /** The values of a flag, without white space around them; none where it was not given. */
+  list(flag: List): readonly string[];
   /** Whether a flag was given, and not as `--flag=false`. */
   has(flag: Switch): boolean;
   /** As many as the specification names, in its order. */
@@ -38,10 +42,11 @@ export function asksForHelp(argv: readonly string[]): boolean {
  *
  * @throws AgentError `settings-invalid`, with all faults in its message, a line each
  */
-export function parseArguments<const Text extends string = never, const Switch extends string = never>(
-  argv: readonly string[],
-  spec: ArgumentSpec<Text, Switch>,
-): Arguments<Text, Switch> {
+export function parseArguments<
+  const Text extends string = never,
+  const Switch extends string = never,
+  const List extends string = never,
+>(argv: readonly string[], spec: ArgumentSpec<Text, Switch, List>): Arguments<Text, Switch, List> {
   const read = readFlags(argv, flagKinds(spec));
   const faults = faultsOf(read, spec);
   if (faults.length > 0) throw invalidSettings(faults);
@@ -53,26 +58,38 @@ export function parseArguments<const Text extends string = never, const Switch e
  *
  * @throws AgentError `settings-invalid`, with the faults of arguments and settings in its message, a line each
  */
-export function parseArgumentsAndSettings<const Text extends string = never, const Switch extends string = never>(
+export function parseArgumentsAndSettings<
+  const Text extends string = never,
+  const Switch extends string = never,
+  const List extends string = never,
+>(
   argv: readonly string[],
   env: CommandIo['env'],
-  spec: ArgumentSpec<Text, Switch>,
-): Arguments<Text, Switch> & { readonly settings: Settings } {
+  spec: ArgumentSpec<Text, Switch, List>,
+): Arguments<Text, Switch, List> & { readonly settings: Settings } {
   const own = flagKinds(spec);
   const read = readFlags(argv, new Map([...SETTING_FLAGS, ...own]));
   const forSettings = new Map([...read.given].filter(([flag]) => !own.has(flag)));
   const settings = toSettings(env, forSettings, faultsOf(read, spec));
-  return { ...toArguments<Text, Switch>(read), settings };
+  return { ...toArguments<Text, Switch, List>(read), settings };
 }
 
-function flagKinds({ texts = [], switches = [] }: ArgumentSpec<string, string>): Map<string, FlagKind> {
+function flagKinds({
+  texts = [],
+  lists = [],
+  switches = [],
+}: ArgumentSpec<string, string, string>): Map<string, FlagKind> {
   return new Map<string, FlagKind>([
     ...texts.map((flag) => [flag, 'text'] as const),
+    ...lists.map((flag) => [flag, 'list'] as const),
     ...switches.map((flag) => [flag, 'boolean'] as const),
   ]);
 }
 
-function faultsOf({ given, operands, faults }: FlagsRead, spec: ArgumentSpec<string, string>): readonly string[] {
+function faultsOf(
+  { given, operands, faults }: FlagsRead,
+  spec: ArgumentSpec<string, string, string>,
+): readonly string[] {
   const { switches = [], required = [], operands: names = [] } = spec;
   const unclear = switches.filter((flag) => parseBoolean(given.get(flag) ?? 'true') === undefined);
   return [
@@ -84,12 +101,17 @@ function faultsOf({ given, operands, faults }: FlagsRead, spec: ArgumentSpec<str
   ];
 }
 
-function toArguments<Text extends string, Switch extends string>({
+function toArguments<Text extends string, Switch extends string, List extends string>({
   given,
   operands,
-}: FlagsRead): Arguments<Text, Switch> {
+}: FlagsRead): Arguments<Text, Switch, List> {
   return {
     text: (flag) => given.get(flag),
+    list: (flag) =>
+      given
+        .get(flag)
+        ?.split(',')
+        .map((value) => value.trim()) ?? [],
     has: (flag) => parseBoolean(given.get(flag) ?? 'false') === true,
     operands,
   };

@@ -2,12 +2,18 @@ import { parseArgs } from 'node:util';
 import { quoteUntrusted } from '../core/agent-error.ts';
 import { nearestName } from './nearest-name.ts';
 
-/** A `text` flag takes a value, `--flag=value` or `--flag value`; a `boolean` one may have one after `=`. */
-export type FlagKind = 'text' | 'boolean';
+/**
+ * A `text` flag takes a value, `--flag=value` or `--flag value`, a `list` one too, and may come several times; a
+ * `boolean` one may have a value after `=`.
+ */
+export type FlagKind = 'text' | 'list' | 'boolean';
 
 /** What a command line says, and every fault in it. */
 export interface FlagsRead {
-  /** The last value of each flag, by name without dashes; `true` for a boolean flag that stands alone. */
+  /**
+   * The last value of each flag, by name without dashes; `true` for a boolean flag that stands alone; all values of a
+   * list flag with commas between.
+   */
   readonly given: ReadonlyMap<string, string>;
   /** What is no flag, in order. */
   readonly operands: readonly string[];
@@ -37,7 +43,8 @@ export function readFlags(argv: readonly string[], kinds: ReadonlyMap<string, Fl
     } else if (token.value === undefined || (!token.inlineValue && token.value.startsWith('-'))) {
       faults.push(`--${token.name} needs a value; one that begins with a dash is written --${token.name}=VALUE`);
     } else {
-      given.set(token.name, token.value);
+      const before = kind === 'list' ? given.get(token.name) : undefined;
+      given.set(token.name, before === undefined ? token.value : `${before},${token.value}`);
     }
   }
   return { given, operands, faults };
@@ -45,7 +52,7 @@ export function readFlags(argv: readonly string[], kinds: ReadonlyMap<string, Fl
 
 function tokensOf(argv: readonly string[], kinds: ReadonlyMap<string, FlagKind>) {
   const options = Object.fromEntries(
-    Array.from(kinds, ([name, kind]) => [name, { type: kind === 'text' ? ('string' as const) : kind }]),
+    Array.from(kinds, ([name, kind]) => [name, { type: kind === 'boolean' ? kind : ('string' as const) }]),
   );
   return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens;
 }

@@ -19,6 +19,11 @@ test('a switch can be turned off', () => {
   assert.equal(parseArguments([], { switches: ['json'] }).has('json'), false);
 });
 
+test('the values of a list are separated by commas or by flags', () => {
+  const { list } = parseArguments(['--dns', 'a, b', '--dns=c'], { lists: ['dns', 'other'] });
+  assert.deepEqual([list('dns'), list('other')], [['a', 'b', 'c'], []]);
+});
+
 for (const [argv, faults] of [
   [['default'], ['--socket is missing']],
   [['default', '--socket='], ['--socket is missing']],
