@@ -13,6 +13,7 @@ const SHORTEST_TTL_MS = 1_000;
 const LONGEST_TTL_MS = 10 * 365 * 24 * 3_600_000;
 
 const HELP = `usage: sds-node-agent token --namespace N --service-account S [flags]
+       sds-node-agent token --jwks
 
 Prints a token of the development issuer in STATE_DIR, and nothing else. An agent with TOKEN_VERIFIER=embedded and the
 same STATE_DIR accepts it; it may be started before or after. For machines without Kubernetes.
@@ -22,6 +23,7 @@ same STATE_DIR accepts it; it may be started before or after. For machines witho
   --pod P                its pod: one name, one pod UID  [the service account's name]
   --audience A           whom the token is for, several separated by commas  [TOKEN_AUDIENCES, istio-ca]
   --ttl D                how long it is valid  [${DEFAULT_TTL}]
+  --jwks                 instead of a token, the public keys that verify all of them, for TOKEN_VERIFIER=jwks elsewhere
 
 Every setting is a flag too: --state-dir and --trust-domain have to be those of the agent.
 
@@ -35,20 +37,31 @@ export const token: Command = {
   summary: 'print a development token of the embedded issuer',
   help: HELP,
   async run(argv, { env, stdout }) {
-    const { settings, text } = parseArgumentsAndSettings(argv, env, {
+    const { settings, text, has } = parseArgumentsAndSettings(argv, env, {
       texts: ['namespace', 'service-account', 'pod', 'audience', 'ttl'],
-      required: ['namespace', 'service-account'],
+      switches: ['jwks'],
+      required: argv.includes('--jwks') ? [] : ['namespace', 'service-account'],
     });
     const { stateDir, identity } = settings;
+    const issuer = { stateDir, trustDomain: identity.trustDomain, clock: systemClock };
+    if (has('jwks')) {
+      stdout.write(`${(await loadDevelopmentIssuer(issuer)).jwks}\n`);
+      return ExitCode.ok;
+    }
     const namespace = text('namespace') ?? '';
     const serviceAccount = text('service-account') ?? '';
     checkNames(identity.trustDomain, namespace, serviceAccount);
     const audience = text('audience');
     const audiences = audience === undefined ? identity.audiences : parseAudiences(audience);
     const ttlMs = parseTtl(text('ttl') ?? DEFAULT_TTL);
-    const issuer = await loadDevelopmentIssuer({ stateDir, trustDomain: identity.trustDomain, clock: systemClock });
     const pod = text('pod') ?? serviceAccount;
-    const minted = await issuer.mint({ namespace, serviceAccount, pod, audiences, ttlMs });
+    const minted = await (await loadDevelopmentIssuer(issuer)).mint({
+      namespace,
+      serviceAccount,
+      pod,
+      audiences,
+      ttlMs,
+    });
     stdout.write(`${minted.reveal()}\n`);
     return ExitCode.ok;
   },

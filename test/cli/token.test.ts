@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { token } from '../../src/cli/token.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { loadDevelopmentIssuer } from '../../src/identity/development-issuer.ts';
+import { createJwksVerifier } from '../../src/identity/jwks-verifier.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
+import { RecordingLog } from '../fakes/recording-log.ts';
 
 const { signal } = new AbortController();
 const stateDir = await mkdtemp(join(tmpdir(), 'token-command-'));
@@ -49,6 +51,24 @@ test('it is for the audiences of the settings, or for those asked for', async ()
   assert.deepEqual(claimsOf(await run(WEB)).aud, ['istio-ca']);
   assert.deepEqual(claimsOf(await run(WEB, { TOKEN_AUDIENCES: 'a,b' })).aud, ['a', 'b']);
   assert.deepEqual(claimsOf(await run([...WEB, '--audience', 'vault'])).aud, ['vault']);
+});
+
+test('the public keys are printed for verifiers elsewhere, and never the private one', async () => {
+  const printed = await run(['--jwks']);
+  assert.doesNotMatch(printed, /"d"/);
+  const keys = join(stateDir, 'keys.json');
+  await writeFile(keys, printed);
+  const expected = { trustDomain: 'cluster.local', audiences: ['istio-ca'], issuer: undefined };
+  const jwks = { kind: 'file', path: keys } as const;
+  const verifier = createJwksVerifier({
+    jwks,
+    expected,
+    clock: systemClock,
+    log: new RecordingLog(),
+    lifetime: signal,
+  });
+  const { spiffeId } = await verifier.verify(new Redacted((await run(WEB)).trim()), signal);
+  assert.equal(spiffeId, 'spiffe://cluster.local/ns/shop/sa/web');
 });
 
 for (const [argv, told] of [
