@@ -4,7 +4,7 @@ import { Issuer } from './cache/issuer.ts';
 import { RootReplacement } from './cache/root-replacement.ts';
 import { SecretCache } from './cache/secret-cache.ts';
 import type { Settings } from './config/settings.ts';
-import { AgentError, toAgentError } from './core/agent-error.ts';
+import { AgentError } from './core/agent-error.ts';
 import type { Clock } from './core/clock.ts';
 import type { Log } from './core/log.ts';
 import type { RotatableRoot } from './core/root-rotation.ts';
@@ -13,11 +13,10 @@ import type { AgentControl, AgentStatus, AgentView, ServedResource } from './cor
 import type { TokenVerifier } from './core/token-verifier.ts';
 import { loadTokenVerifier } from './identity/load-token-verifier.ts';
 import { metered as meteredVerifier } from './identity/metered.ts';
-import { probeVerifier } from './identity/probe-verifier.ts';
 import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
+import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import { randomHex } from './keys/random.ts';
-import { type BackoffPolicy, backoffMs } from './runtime/backoff.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
 import { StreamRegistry } from './sds/stream-registry.ts';
@@ -40,9 +39,6 @@ export interface AgentParts {
   /** A CA in place of the one that the settings name, for whoever embeds the agent. */
   readonly ca?: LoadedCaProvider;
 }
-
-/** Between two tries of a verifier that does not work yet. */
-const VERIFIER_RETRY: BackoffPolicy = { firstMs: 2000, longestMs: 30_000 };
 
 /** What takes I/O to make. */
 interface LoadedParts {
@@ -242,17 +238,8 @@ export class Agent implements AgentView, AgentControl {
   /** Readiness waits for it, serving does not: who comes meanwhile is told that nobody can be verified. */
   async #untilVerifierWorks(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#parts;
-    for (let failures = 1; !signal.aborted; failures++) {
-      try {
-        await probeVerifier(this.#verifier, signal);
-        this.#readiness.set('token-verifier', true);
-        return;
-      } catch (thrown) {
-        if (signal.aborted) return;
-        log.warn('tokens cannot be verified yet', { verifier: this.#verifier.name, error: toAgentError(thrown) });
-      }
-      await clock.sleep(backoffMs(VERIFIER_RETRY, failures, Math.random()), signal);
-    }
+    const works = await untilVerifierWorks(this.#verifier, { clock, log, random: Math.random }, signal);
+    if (works) this.#readiness.set('token-verifier', true);
   }
 
   async #drain(): Promise<void> {
