@@ -20,7 +20,10 @@ export interface IstioCertificateRequest {
 }
 
 export interface IstioCertificateResponse {
-  /** PEM: the leaf first, then intermediates, the root last. */
+  /**
+   * PEM: the leaf first, then intermediates, the root last. While its root is replaced, `sds-node-agent ca` puts both
+   * into the last element, as two PEM blocks: the root of this chain first, then the other one that has to be trusted.
+   */
   certChain: string[];
 }
 
