@@ -9,6 +9,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<str
   ['status', async () => (await import('./status.ts')).status],
   ['rotate', async () => (await import('./rotate.ts')).rotate],
   ['check', async () => (await import('./check.ts')).check],
+  ['ca', async () => (await import('./ca.ts')).ca],
   ['version', async () => (await import('./version.ts')).version],
 ]);
 

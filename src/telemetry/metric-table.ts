@@ -77,7 +77,7 @@ export const METRICS = {
     labels: { version: "the agent's version", node_version: "Node's version" },
   },
   streams: { type: 'gauge', help: 'Open secret streams.', labels: {} },
-  connections: { type: 'gauge', help: 'Open connections to the SDS socket.', labels: {} },
+  connections: { type: 'gauge', help: 'Open connections to the SDS socket, or to the port of `ca`.', labels: {} },
   pending_subscriptions: {
     type: 'gauge',
     help: 'Names that streams are subscribed to and nothing is served under yet: unknown, or not ready.',

@@ -1,6 +1,6 @@
 /** What has to be true for the agent to be ready, each with what people read while it is not. */
 const UNMET = {
-  socket: 'the SDS socket is not listening yet',
+  socket: 'the socket or port is not listening yet',
   ca: 'the certificate authority has not answered yet, so no root is known',
   'token-verifier': 'the token verifier cannot verify tokens yet',
   running: 'the agent is shutting down',

@@ -1,0 +1,315 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { ChannelCredentials, Client, type ServiceError, status } from '@grpc/grpc-js';
+import { loadEmbeddedProvider } from '../src/ca-providers/embedded/load-embedded-provider.ts';
+import { parseSpiffeId } from '../src/core/spiffe-id.ts';
+import { HealthCheckRequest, HealthCheckResponse } from '../src/gen/grpc/health.ts';
+import { parseCertificate } from '../src/keys/certificate.ts';
+import { createCsr } from '../src/keys/csr.ts';
+import { createKeyPair } from '../src/keys/key-pair.ts';
+import { parsePem, toPem } from '../src/keys/pem.ts';
+import { verifyIssuance } from '../src/keys/verify-issuance.ts';
+import { systemClock } from '../src/runtime/system-clock.ts';
+import { CaWorld, CREATE_CERTIFICATE, splitChain, unary, WEB } from './ca-world.ts';
+import { FakeClock, hours, minutes, seconds, settle } from './fakes/fake-clock.ts';
+import { createLoopbackCertificate } from './identity/loopback-certificate.ts';
+
+const ADMIN = parseSpiffeId('spiffe://cluster.local/ns/kube-system/sa/admin');
+const never = new AbortController().signal;
+
+const fails =
+  (code: status, details = /./) =>
+  (error: ServiceError): boolean => {
+    assert.equal(error.code, code, error.details);
+    assert.match(error.details, details);
+    return true;
+  };
+
+async function newCsr(bits?: number): Promise<string> {
+  const keyPair = await createKeyPair(
+    bits === undefined ? { algorithm: 'ecdsa', curve: 'P256' } : { algorithm: 'rsa', bits },
+  );
+  return toPem('CERTIFICATE REQUEST', createCsr(keyPair, WEB));
+}
+
+test('a caller with a token gets a chain for its own identity and key, the root last', async () => {
+  await using world = await CaWorld.start();
+  const { chain, keyPair } = await world.ask(await world.connect());
+  assert.equal(chain.length, 3);
+  const { signed, roots } = splitChain(chain);
+  assert.deepEqual(roots, parsePem(await world.rootPem(), 'CERTIFICATE'));
+  const { publicKeyDer } = keyPair;
+  verifyIssuance({ chain: signed, roots, spiffeId: WEB, publicKeyDer, nowMs: systemClock.now() });
+});
+
+test('names in the CSR count for nothing', async () => {
+  await using world = await CaWorld.start();
+  const { chain } = await world.ask(await world.connect(), {}, ADMIN);
+  const [leaf = new Uint8Array()] = splitChain(chain).signed;
+  assert.deepEqual(parseCertificate(leaf).subjectAltNames, [{ kind: 'uri', value: WEB }]);
+});
+
+for (const [name, metadataOf, details] of [
+  ['no token', async () => ({}), /no token/],
+  ['no token but one in another word', async () => ({ authorization: 'Basic d2ViOndlYg==' }), /./],
+  ['garbage for a token', async () => ({ authorization: 'Bearer garbage' }), /./],
+  [
+    'a token of another issuer',
+    async () => {
+      await using other = await CaWorld.start();
+      return { authorization: `Bearer ${await other.token()}` };
+    },
+    /not accepted/,
+  ],
+  [
+    'a token for another audience',
+    async (world: CaWorld) => ({ authorization: `Bearer ${await world.token('web', { audience: 'vault' })}` }),
+    /audience/,
+  ],
+  [
+    'a token that has expired',
+    async (world: CaWorld) => ({ authorization: `Bearer ${await world.token('web', { ttlMs: -1000 })}` }),
+    /expired/,
+  ],
+] as const) {
+  test(`${name} is UNAUTHENTICATED, whatever is asked for`, async () => {
+    await using world = await CaWorld.start();
+    const client = await world.connect();
+    const metadata = await metadataOf(world);
+    await assert.rejects(world.ask(client, { metadata }), fails(status.UNAUTHENTICATED, details));
+    await assert.rejects(world.ask(client, { metadata, csr: 'garbage' }), fails(status.UNAUTHENTICATED, details));
+    const { peer } = world.logged('a caller was refused');
+    assert.match(String(peer), /^127\.0\.0\.1:\d+$/);
+  });
+}
+
+for (const [name, csrOf] of [
+  ['no CSR', async () => ''],
+  ['a CSR that is no PEM', async () => 'garbage'],
+  ['a CSR that is PEM of garbage', async () => toPem('CERTIFICATE REQUEST', Buffer.from('garbage'))],
+  ['a certificate for a CSR', async () => (await createLoopbackCertificate()).cert],
+  ['two CSRs', async () => `${await newCsr()}${await newCsr()}`],
+  ['a CSR of a weak key', async () => newCsr(1024)],
+  [
+    'a CSR that another key has signed',
+    async () => {
+      const [der = new Uint8Array()] = parsePem(await newCsr(), 'CERTIFICATE REQUEST');
+      const changed = Buffer.from(der);
+      changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+      return toPem('CERTIFICATE REQUEST', changed);
+    },
+  ],
+] as const) {
+  test(`${name} is INVALID_ARGUMENT, and neither it nor the token is logged`, async () => {
+    await using world = await CaWorld.start();
+    const token = await world.token();
+    const csr = await csrOf();
+    const metadata = { authorization: `Bearer ${token}` };
+    await assert.rejects(world.ask(await world.connect(), { metadata, csr }), fails(status.INVALID_ARGUMENT));
+    const logged = JSON.stringify(world.log.events);
+    for (const secret of token.split('.')) assert.ok(!logged.includes(secret));
+    if (csr.length > 100) assert.ok(!logged.includes(csr.slice(60, 90)));
+  });
+}
+
+test('what is no message of the API, or too large, or another method, is refused by its name', async () => {
+  await using world = await CaWorld.start();
+  const client = await world.connect();
+  const metadata = { authorization: `Bearer ${await world.token()}` };
+  const garbage = Buffer.from([0x0a, 0xff, 0xff]);
+  await assert.rejects(unary(client, CREATE_CERTIFICATE, garbage, metadata), fails(status.INVALID_ARGUMENT));
+  const large = Buffer.alloc(64 * 1024 + 1);
+  await assert.rejects(unary(client, CREATE_CERTIFICATE, large, metadata), fails(status.RESOURCE_EXHAUSTED));
+  const other = '/istio.v1.auth.IstioCertificateService/RevokeCertificate';
+  await assert.rejects(unary(client, other, garbage, metadata), fails(status.UNIMPLEMENTED));
+  await world.ask(client);
+});
+
+for (const [asked, given, why] of [
+  [3600, hours(1), 'as asked'],
+  [0, minutes(90), 'SECRET_TTL where nothing is asked'],
+  [-5, minutes(90), 'SECRET_TTL where nonsense is asked'],
+  [1_000_000, hours(2), 'no more than the most'],
+] as const) {
+  test(`a certificate that is to live ${asked} s lives ${given / 1000} s: ${why}`, async () => {
+    await using world = await CaWorld.start({ env: { SECRET_TTL: '90m' }, maxTtlMs: hours(2) });
+    const beforeMs = systemClock.now();
+    const { chain } = await world.ask(await world.connect(), { seconds: asked });
+    const [leaf = new Uint8Array()] = splitChain(chain).signed;
+    const { notAfterMs } = parseCertificate(leaf);
+    assert.ok(notAfterMs > beforeMs + given - 1000 && notAfterMs <= systemClock.now() + given, `${notAfterMs}`);
+  });
+}
+
+test('each issuance is a line in the log and a count in the metrics, and health needs no token', async () => {
+  await using world = await CaWorld.start();
+  const client = await world.connect();
+  const { chain } = await world.ask(client);
+  const [leaf = new Uint8Array()] = splitChain(chain).signed;
+  const { spiffeId, serial, peer } = world.logged('a certificate was issued');
+  assert.deepEqual([spiffeId, serial], [WEB, parseCertificate(leaf).serial]);
+  assert.match(String(peer), /^127\.0\.0\.1:\d+$/);
+  const monitoring = `http://127.0.0.1:${world.port('monitoring listens')}`;
+  assert.equal((await fetch(`${monitoring}/healthz/ready`)).status, 200);
+  const metrics = await (await fetch(`${monitoring}/metrics`)).text();
+  assert.match(metrics, /sds_agent_ca_requests_total\{provider="Embedded",operation="sign",result="ok"\} 1/);
+  assert.match(metrics, /sds_agent_bundle_roots 1/);
+  const service = HealthCheckRequest.encode({ service: 'istio.v1.auth.IstioCertificateService' }).finish();
+  const answer = await unary(client, '/grpc.health.v1.Health/Check', Buffer.from(service));
+  assert.equal(HealthCheckResponse.decode(answer).status, 1);
+});
+
+test('who trusts another CA does not talk to this one', async () => {
+  await using world = await CaWorld.start();
+  const { cert } = await createLoopbackCertificate();
+  const client = await world.connect(cert);
+  const options = new Promise((_resolve, reject) => client.waitForReady(Date.now() + 1000, reject));
+  await assert.rejects(options, /deadline/i);
+});
+
+test('on a unix socket it is served without TLS', async () => {
+  await using world = await CaWorld.start({
+    prepare: async (directory) => ({ endpoint: { kind: 'unix', path: join(directory, 'ca.sock') } }),
+  });
+  const client = new Client(`unix:${join(world.directory, 'ca.sock')}`, ChannelCredentials.createInsecure());
+  assert.equal((await world.ask(client)).chain.length, 3);
+  client.close();
+  const { pid } = world.logged('a certificate was issued');
+  assert.equal(pid, process.platform === 'linux' ? process.pid : undefined);
+});
+
+test('the certificate of files is shown, a pair that is none is told of and not shown, and the next good one is', async () => {
+  const clock = new FakeClock(Date.now());
+  const first = await createLoopbackCertificate();
+  const second = await createLoopbackCertificate();
+  const write = async (directory: string, { cert, key }: { cert: string; key: string }) => {
+    await writeFile(join(directory, 'tls.pem'), cert);
+    await writeFile(join(directory, 'tls.key'), key);
+  };
+  await using world = await CaWorld.start({
+    clock,
+    prepare: async (directory) => {
+      await write(directory, first);
+      const certificate = { certificateFile: join(directory, 'tls.pem'), keyFile: join(directory, 'tls.key') };
+      return { endpoint: { kind: 'tls', host: '127.0.0.1', port: 0, certificate } };
+    },
+  });
+  const open = await world.connect(first.cert);
+  await world.ask(open);
+  await write(world.directory, { ...second, cert: first.cert });
+  const told = () => world.log.events.filter(({ level }) => level === 'warn').length;
+  await clock.advance(seconds(30));
+  await world.until(() => told() === 1);
+  await world.ask(await world.connect(first.cert));
+  await write(world.directory, second);
+  await clock.advance(seconds(10));
+  await world.until(() => world.log.events.filter(({ message }) => /certificate of a file/.test(message)).length === 2);
+  await world.ask(await world.connect(second.cert));
+  await world.ask(open);
+  assert.equal(told(), 1);
+});
+
+test('files that are not there keep it from starting, and are named', async () => {
+  const certificate = { certificateFile: '/nowhere/tls.pem', keyFile: '/nowhere/tls.key' };
+  const endpoint = { kind: 'tls', host: '127.0.0.1', port: 0, certificate } as const;
+  await assert.rejects(CaWorld.start({ endpoint }), {
+    code: 'settings-invalid',
+    message: /--tls-cert.*\/nowhere\/tls.pem/,
+  });
+});
+
+test('its own certificate is renewed when half of its life is over', async () => {
+  // Begun in the past, so that the new one is valid by the real clock of the client.
+  const clock = new FakeClock(Date.now() - hours(18));
+  await using world = await CaWorld.start({ clock });
+  await world.ask(await world.connect());
+  const renewals = () =>
+    world.log.events.filter(({ message }) => message === 'the server has a new certificate').length;
+  await clock.advance(hours(11));
+  assert.equal(renewals(), 1);
+  await clock.advance(hours(1));
+  await world.until(
+    () => renewals() === 2,
+    () => clock.advance(seconds(10)),
+  );
+  await world.ask(await world.connect());
+});
+
+test('while another process replaces the root, callers learn both before the new one signs', async () => {
+  const clock = new FakeClock(Date.now());
+  await using world = await CaWorld.start({ clock });
+  const { stateDir } = world;
+  const other = await loadEmbeddedProvider({ stateDir, trustDomain: 'cluster.local', clock, log: world.log });
+  const before = splitChain((await world.ask(await world.connect())).chain).roots;
+  const look = async (roots: number) => {
+    await clock.advance(seconds(10));
+    await world.until(() => world.server.status().bundles[0]?.roots === roots);
+    const { signed, roots: told } = splitChain((await world.ask(await world.connect())).chain);
+    assert.equal(told.length, roots);
+    const { publicKeyDer } = parseCertificate(signed[0] ?? new Uint8Array());
+    // The first one alone verifies the chain: so it does for clients that look at no other.
+    const first = told.slice(0, 1);
+    verifyIssuance({ chain: signed, roots: first, spiffeId: WEB, publicKeyDer, nowMs: clock.now() });
+    return first;
+  };
+  assert.deepEqual(await look(1), before);
+  await other.stageRoot(never);
+  assert.deepEqual(await look(2), before);
+  await other.switchRoot(never);
+  const after = await look(2);
+  assert.notDeepEqual(after, before);
+  await other.retireRoot(never);
+  assert.deepEqual(await look(1), after);
+  assert.deepEqual(parsePem(await world.rootPem(), 'CERTIFICATE'), after);
+});
+
+/** An issuer's keys behind HTTP, given out when it is released: until then every verification waits. */
+async function serveKeysLater(t: TestContext): Promise<{ url: string; keys: string; release: () => void }> {
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const later = { url: '', keys: '', release };
+  const server = createServer((_request, response) => void released.then(() => response.end(later.keys)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const address = server.address();
+  later.url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/keys`;
+  return later;
+}
+
+test('a storm is answered up to what is bearable, the rest is told to come later, and then all is well', async (t) => {
+  const issuer = await serveKeysLater(t);
+  await using world = await CaWorld.start({ env: { TOKEN_VERIFIER: 'jwks', TOKEN_JWKS: issuer.url } });
+  issuer.keys = (await world.issuer()).jwks;
+  const clients = await Promise.all(Array.from({ length: 4 }, () => world.connect()));
+  const metadata = { authorization: `Bearer ${await world.token()}` };
+  const asked = clients.flatMap((client) => Array.from({ length: 100 }, () => world.ask(client, { metadata })));
+  const refused: ServiceError[] = [];
+  const settled = Promise.all(asked.map((answer) => answer.catch((error: ServiceError) => void refused.push(error))));
+  await world.until(() => refused.length >= 400 - 256);
+  issuer.release();
+  const answers = await settled;
+  assert.equal(answers.filter((answer) => answer !== undefined).length, 256);
+  for (const error of refused) assert.equal(error.code, status.RESOURCE_EXHAUSTED);
+  assert.equal((await world.ask(clients[0] ?? (await world.connect()), { metadata })).chain.length, 3);
+});
+
+test('a stop lets a call end that is being answered, and the port is free then', async (t) => {
+  const issuer = await serveKeysLater(t);
+  await using world = await CaWorld.start({ env: { TOKEN_VERIFIER: 'jwks', TOKEN_JWKS: issuer.url } });
+  issuer.keys = (await world.issuer()).jwks;
+  const client = await world.connect();
+  const metadata = { authorization: `Bearer ${await world.token()}` };
+  const asked = world.ask(client, { metadata });
+  await settle();
+  // On the same connection, so what was sent before it has arrived.
+  const health = Buffer.from(HealthCheckRequest.encode({ service: '' }).finish());
+  await unary(client, '/grpc.health.v1.Health/Check', health);
+  const stopped = world.stop();
+  issuer.release();
+  assert.equal((await asked).chain.length, 3);
+  await stopped;
+  await assert.rejects(fetch(`http://127.0.0.1:${world.port('the CA serves')}/`));
+});
