@@ -4,11 +4,12 @@ import { IssuedServerCertificate } from './ca-service/issued-server-certificate.
 import { ISTIO_CA_SERVICE, istioCaMethods } from './ca-service/istio-ca.ts';
 import { PublishedRoots } from './ca-service/published-roots.ts';
 import { ServerCertificateFiles } from './ca-service/server-certificate-files.ts';
+import { TimedRootReplacement } from './ca-service/timed-root-replacement.ts';
 import type { Settings } from './config/settings.ts';
-import { toAgentError } from './core/agent-error.ts';
+import { AgentError, toAgentError } from './core/agent-error.ts';
 import type { Clock } from './core/clock.ts';
 import type { Log } from './core/log.ts';
-import type { AgentStatus, AgentView } from './core/status-report.ts';
+import type { AgentControl, AgentStatus, AgentView } from './core/status-report.ts';
 import type { TokenVerifier } from './core/token-verifier.ts';
 import { loadTokenVerifier } from './identity/load-token-verifier.ts';
 import { metered as meteredVerifier } from './identity/metered.ts';
@@ -18,6 +19,7 @@ import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import type { SubjectAltName } from './keys/subject-alt-name.ts';
 import { repeat } from './runtime/repeat.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
+import { AdminServer } from './telemetry/admin-server.ts';
 import { createHealthMethods } from './telemetry/grpc-health.ts';
 import { type MeteredCa, metered as meteredCa } from './telemetry/metered-ca.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -51,6 +53,8 @@ export interface CaServerParts {
   readonly rootFile: string | undefined;
   /** The longest life that is given to a certificate. */
   readonly maxTtlMs: number;
+  /** Where the root is replaced from; undefined: from nowhere. */
+  readonly adminSocket: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Of this package, for people and metrics. */
@@ -78,7 +82,7 @@ interface LoadedParts {
 }
 
 /** The embedded CA behind Istio's CA API, put together. Like `Agent`, it holds only the order of starts and stops. */
-export class CaServer implements AgentView {
+export class CaServer implements AgentView, AgentControl {
   readonly #parts: CaServerParts;
   /** Aborts when it has stopped serving. */
   readonly #life: AbortController;
@@ -88,6 +92,7 @@ export class CaServer implements AgentView {
   readonly #verifier: TokenVerifier;
   readonly #ca: MeteredCa;
   readonly #roots: PublishedRoots;
+  readonly #rootReplacement: TimedRootReplacement;
   readonly #listener: SocketListener | TlsListener;
   readonly #certificate: IssuedServerCertificate | ServerCertificateFiles | undefined;
 
@@ -101,6 +106,7 @@ export class CaServer implements AgentView {
     this.#ca = meteredCa(provider, metrics.ca, clock);
     // Not the metered one: it counts what callers have asked for.
     this.#roots = new PublishedRoots({ ca: provider, file: rootFile, clock, log });
+    this.#rootReplacement = new TimedRootReplacement(provider, maxTtlMs, clock);
     const refusals = new RefusalLog(log, clock);
     const istioCa = istioCaMethods({
       authenticator,
@@ -176,6 +182,7 @@ export class CaServer implements AgentView {
       this.#readiness.set('ca', true);
       const port = await this.#listener.listen();
       closers.push(() => this.#drain());
+      await this.#openAdmin(closers);
       this.#readiness.set('socket', true);
       const where = endpoint.kind === 'unix' ? { socket: endpoint.path } : { address: endpoint.host, port };
       log.info('the CA serves', { ...where, version });
@@ -218,6 +225,14 @@ export class CaServer implements AgentView {
     return [];
   }
 
+  async rotate(): Promise<never> {
+    throw new AgentError('request-unimplemented', 'a CA renews nothing by itself: ask the agent that holds it');
+  }
+
+  rotateRoot(onProgress: (step: string) => void, signal: AbortSignal): Promise<void> {
+    return this.#rootReplacement.run(onProgress, signal);
+  }
+
   async #openMonitoring(closers: (() => Promise<void>)[]): Promise<void> {
     const { settings, log } = this.#parts;
     const { address, port } = settings.monitoring;
@@ -225,6 +240,15 @@ export class CaServer implements AgentView {
     const monitoring = new MonitoringServer({ view: this, metrics: this.#metrics, readiness: this.#readiness, log });
     closers.push(() => monitoring.close());
     log.info('monitoring listens', { address, port: await monitoring.listen(address, port) });
+  }
+
+  async #openAdmin(closers: (() => Promise<void>)[]): Promise<void> {
+    const { adminSocket, log } = this.#parts;
+    if (adminSocket === undefined) return;
+    const admin = new AdminServer({ view: this, control: this, log });
+    closers.push(() => admin.close());
+    await admin.listen(adminSocket);
+    log.info('the admin socket listens', { socket: adminSocket });
   }
 
   async #lookAfter(signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ChannelCredentials, Client, type ServiceError, status } from '@grpc/grpc-js';
 import { loadEmbeddedProvider } from '../src/ca-providers/embedded/load-embedded-provider.ts';
+import { dispatch } from '../src/cli/dispatch.ts';
 import { parseSpiffeId } from '../src/core/spiffe-id.ts';
 import { HealthCheckRequest, HealthCheckResponse } from '../src/gen/grpc/health.ts';
 import { parseCertificate } from '../src/keys/certificate.ts';
@@ -14,6 +15,7 @@ import { parsePem, toPem } from '../src/keys/pem.ts';
 import { verifyIssuance } from '../src/keys/verify-issuance.ts';
 import { systemClock } from '../src/runtime/system-clock.ts';
 import { CaWorld, CREATE_CERTIFICATE, splitChain, unary, WEB } from './ca-world.ts';
+import { RecordingIo } from './cli/recording-io.ts';
 import { FakeClock, hours, minutes, seconds, settle } from './fakes/fake-clock.ts';
 import { createLoopbackCertificate } from './identity/loopback-certificate.ts';
 
@@ -264,6 +266,31 @@ test('while another process replaces the root, callers learn both before the new
   await other.retireRoot(never);
   assert.deepEqual(await look(1), after);
   assert.deepEqual(parsePem(await world.rootPem(), 'CERTIFICATE'), after);
+});
+
+test('rotate --root replaces the root when everybody has had the time to ask again, rotate alone is refused', async () => {
+  const clock = new FakeClock(Date.now());
+  await using world = await CaWorld.start({ clock, maxTtlMs: hours(1) });
+  const io = new RecordingIo();
+  const socket = ['--admin-socket', join(world.directory, 'admin', 'ca.sock')];
+  assert.equal(await dispatch(['rotate', ...socket], io), 69);
+  assert.match(io.err, /a CA renews nothing by itself/);
+  const before = await world.rootPem();
+  let ended = false;
+  const replaced = dispatch(['rotate', '--root', ...socket], io).finally(() => {
+    ended = true;
+  });
+  await world.until(
+    () => ended,
+    () => clock.advance(minutes(1)),
+  );
+  assert.equal(await replaced, 0, io.err);
+  assert.match(io.err, /waiting until every agent has been told both roots/);
+  await world.until(
+    () => world.server.status().bundles[0]?.roots === 1,
+    () => clock.advance(seconds(10)),
+  );
+  assert.notEqual(await world.rootPem(), before);
 });
 
 /** An issuer's keys behind HTTP, given out when it is released: until then every verification waits. */

@@ -78,8 +78,11 @@ export class CaWorld implements AsyncDisposable {
       certificate: { names: [{ kind: 'dns', value: 'localhost' }] },
     };
     const rootFile = join(directory, 'root.pem');
-    const parts = { settings, endpoint: endpoint ?? tls, rootFile, maxTtlMs, clock, log, version: '0.0.0-test' };
-    const world = new CaWorld(directory, await CaServer.load(parts), log, clock);
+    const adminSocket = join(directory, 'admin', 'ca.sock');
+    const server = await CaServer.load({
+      ...{ settings, endpoint: endpoint ?? tls, rootFile, maxTtlMs, adminSocket, clock, log, version: '0.0.0-test' },
+    });
+    const world = new CaWorld(directory, server, log, clock);
     await world.until(() => world.log.events.some(({ message }) => message === 'the CA serves'));
     return world;
   }

@@ -25,15 +25,17 @@ Serves the embedded CA in STATE_DIR to the agents of other nodes, as an Istio CA
 (istio.v1.auth.IstioCertificateService), until SIGTERM or SIGINT. Agents reach it with CA_PROVIDER=Citadel. Who asks is
 known by the token alone, verified as TOKEN_VERIFIER says; names in a CSR count for nothing.
 
-  --listen ADDR      host:port, [ipv6]:port or unix:/path; port 0 is any free one, named in the log; a unix socket is
-                     served without TLS, with SDS_UDS_MODE and SDS_UDS_GID  [${DEFAULT_LISTEN}]
-  --dns NAME         a DNS name or IP address by which agents call this server; several separated by commas or by
-                     flags; the CA signs a certificate for them, and a new one every twelve hours
-                     [localhost, 127.0.0.1, ::1, this machine's name, the host of --listen]
-  --tls-cert FILE    instead, a certificate chain in PEM, leaf first; read again when it changes
-  --tls-key FILE     and its key
-  --root-file FILE   where the CA's roots are written in PEM, for CA_ROOT_CA of the agents, and again when they change
-  --max-ttl D        the longest life of a certificate, whatever is asked for  [${DEFAULT_MAX_TTL}]
+  --listen ADDR        host:port, [ipv6]:port or unix:/path; port 0 is any free one, named in the log; a unix socket
+                       is served without TLS, with SDS_UDS_MODE and SDS_UDS_GID  [${DEFAULT_LISTEN}]
+  --dns NAME           a DNS name or IP address by which agents call this server; several separated by commas or by
+                       flags; the CA signs a certificate for them, and a new one every twelve hours
+                       [localhost, 127.0.0.1, ::1, this machine's name, the host of --listen]
+  --tls-cert FILE      instead, a certificate chain in PEM, leaf first; read again when it changes
+  --tls-key FILE       and its key
+  --root-file FILE     where the CA's roots are written in PEM, for CA_ROOT_CA of the agents; and again when they change
+  --max-ttl D          the longest life of a certificate, whatever is asked for  [${DEFAULT_MAX_TTL}]
+  --admin-socket PATH  where status and rotate --root find this CA; it has none of itself, for the default is that of
+                       the agent on this machine. A new root takes twice --max-ttl, until every agent has asked again
 
 ${SETTINGS_HELP}Here count STATE_DIR, TRUST_DOMAIN, TOKEN_*, MONITORING_*, LOG_*, DRAIN_TIMEOUT, and SECRET_TTL for who asks for no
 lifetime.
@@ -52,7 +54,7 @@ export const ca: Command = {
   help: HELP,
   async run(argv, { env, stdout, signal }) {
     const { settings, text, list } = parseArgumentsAndSettings(argv, env, {
-      texts: ['listen', 'tls-cert', 'tls-key', 'root-file', 'max-ttl'],
+      texts: ['listen', 'tls-cert', 'tls-key', 'root-file', 'max-ttl', 'admin-socket'],
       lists: ['dns'],
     });
     const flags = { listen: text('listen'), dns: list('dns'), cert: text('tls-cert'), key: text('tls-key') };
@@ -66,9 +68,12 @@ export const ca: Command = {
     const { level, format = stdout.isTTY === true ? 'text' : 'json' } = settings.log;
     const { NO_COLOR = '' } = env;
     const log = createLogger({ level, format, colour: stdout.isTTY === true && NO_COLOR === '' });
-    const rootFile = text('root-file');
-    const parts = { settings, endpoint, rootFile, maxTtlMs, clock: systemClock, log, version: packageVersion() };
-    await (await CaServer.load(parts)).run(signal);
+    const server = await CaServer.load({
+      ...{ settings, endpoint, maxTtlMs, clock: systemClock, log, version: packageVersion() },
+      rootFile: text('root-file'),
+      adminSocket: text('admin-socket'),
+    });
+    await server.run(signal);
     return ExitCode.ok;
   },
 };
