@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { configurationPage } from './docs/configuration-page.mjs';
 import { errorsPage } from './docs/errors-page.mjs';
 import { metricsPage } from './docs/metrics-page.mjs';
+import { operationsPage } from './docs/operations-page.mjs';
 
 /**
  * Writes the pages of docs/ that are made from the code, out of a build of it.
@@ -12,12 +13,13 @@ import { metricsPage } from './docs/metrics-page.mjs';
  *     node scripts/generate-docs.mjs [--check] [--dist DIR]
  *
  * With `--check` nothing is written, and a page that is out of date makes it fail. `make` is given a function that
- * imports a module of the build by its path under `src/`.
+ * imports a module of the build by its path under `src/`, and the page as it is, undefined where there is none.
  */
 const PAGES = [
   { file: 'docs/configuration.md', make: configurationPage },
   { file: 'docs/metrics.md', make: metricsPage },
   { file: 'docs/errors.md', make: errorsPage },
+  { file: 'docs/operations.md', make: operationsPage },
 ];
 
 const { values } = parseArgs({ options: { check: { type: 'boolean' }, dist: { type: 'string', default: 'dist' } } });
@@ -27,8 +29,9 @@ const load = (path) => import(pathToFileURL(join(build, 'src', path)).href);
 
 for (const { file, make } of PAGES) {
   const path = join(root, file);
-  const page = await make(load);
-  if (page === readIfThere(path)) continue;
+  const current = readIfThere(path);
+  const page = await make(load, current);
+  if (page === current) continue;
   if (values.check) {
     console.error(`${file} is out of date: run \`node scripts/generate-docs.mjs\` after a build, and commit it`);
     process.exitCode = 1;

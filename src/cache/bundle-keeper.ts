@@ -7,15 +7,13 @@ import type { AllBundlesSecret, BundleSecret } from '../core/secret.ts';
 import type { BundleStatus } from '../core/status-report.ts';
 import { sha256Hex } from '../keys/digest.ts';
 import { normalizeRoots } from '../keys/roots.ts';
-import { type BackoffPolicy, backoffMs } from '../runtime/backoff.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 import { Audience } from './audience.ts';
 import type { TrustedRoots } from './issuer.ts';
+import { rootsDelayMs } from './retry-policy.ts';
 
 /** Roots are read again this often, also where the CA tells of changes: expired ones have to go. */
 const REREAD_MS = 10 * 60 * 1000;
-
-const RETRY: BackoffPolicy = { firstMs: 500, longestMs: 30_000 };
 
 export interface BundleKeeperParts {
   readonly provider: CaProvider;
@@ -96,19 +94,18 @@ export class BundleKeeper implements TrustedRoots {
     const { clock, log, onRetry, random } = this.#parts;
     let failures = 0;
     while (!signal.aborted) {
+      let waitMs = REREAD_MS;
       if (failures > 0) onRetry();
       try {
         await this.refresh(signal);
         failures = 0;
       } catch (thrown) {
-        failures++;
-        if (!signal.aborted) {
-          log.warn('no roots from the CA; the bundle that is there is kept and served', {
-            error: toAgentError(thrown),
-          });
-        }
+        if (signal.aborted) return;
+        const error = toAgentError(thrown);
+        waitMs = rootsDelayMs(++failures, random(), error);
+        log.warn('no roots from the CA; the bundle that is there is kept and served', { error });
       }
-      await clock.sleep(failures === 0 ? REREAD_MS : backoffMs(RETRY, failures, random()), signal);
+      await clock.sleep(waitMs, signal);
     }
   }
 
@@ -117,6 +114,7 @@ export class BundleKeeper implements TrustedRoots {
     if (provider.watchRoots === undefined) return;
     let failures = 0;
     while (!signal.aborted) {
+      let error: AgentError | undefined;
       try {
         for await (const roots of provider.watchRoots(signal)) {
           this.#learn(roots);
@@ -124,10 +122,10 @@ export class BundleKeeper implements TrustedRoots {
         }
         if (signal.aborted) return;
       } catch (thrown) {
-        log.warn('the CA does not tell of its roots any more; trying again', { error: toAgentError(thrown) });
+        error = toAgentError(thrown);
+        log.warn('the CA does not tell of its roots any more; trying again', { error });
       }
-      failures++;
-      await clock.sleep(backoffMs(RETRY, failures, random()), signal);
+      await clock.sleep(rootsDelayMs(++failures, random(), error), signal);
     }
   }
 

@@ -132,9 +132,10 @@ export class Renewer {
   #fail(slot: IdentitySlot, error: AgentError): void {
     const { clock, log, meter, random } = this.#parts;
     const nowMs = clock.now();
-    const retryAtMs = nowMs + retryDelayMs(error, slot.entry.failures + 1, random());
-    meter.renewed(error.disposition === 'transient' ? 'failed' : 'refused');
     const held = slot.servable(nowMs);
+    const failure = { error, failures: slot.entry.failures + 1, lifeLeftMs: held && held.notAfterMs - nowMs };
+    const retryAtMs = nowMs + retryDelayMs(failure, random());
+    meter.renewed(error.disposition === 'transient' ? 'failed' : 'refused');
     log.warn('no certificate from the CA; what is there is kept and served', {
       spiffeId: slot.identity.spiffeId,
       error,

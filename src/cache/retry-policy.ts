@@ -1,27 +1,103 @@
-import type { AgentError, Disposition } from '../core/agent-error.ts';
+import type { AgentError, ErrorCode } from '../core/agent-error.ts';
 import { type BackoffPolicy, backoffMs } from '../runtime/backoff.ts';
 
-/** When to try again after a failed issuance. Nothing ever gives up: the slow lane is slow, not closed. */
-const RETRIES = {
-  transient: { firstMs: 1000, longestMs: 60_000 },
-  permanent: { firstMs: 30_000, longestMs: 600_000 },
-  bug: { firstMs: 30_000, longestMs: 600_000 },
-} satisfies Record<Disposition, BackoffPolicy>;
+/** How one kind of failure is tried again. */
+export interface RetryRule extends BackoffPolicy {
+  /** Why so, for the table in `docs/operations.md`. */
+  readonly why: string;
+}
+
+type CaErrorCode = Extract<ErrorCode, `ca-${string}`>;
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+/** When to try again after a failed issuance, by code. Nothing ever gives up: the slow rows are slow, not closed. */
+export const RETRY_RULES = {
+  'ca-unavailable': { firstMs: SECOND_MS, longestMs: MINUTE_MS, why: 'most outages are short' },
+  'ca-timeout': { firstMs: 2 * SECOND_MS, longestMs: MINUTE_MS, why: 'it has already waited for `CA_TIMEOUT`' },
+  'ca-overloaded': { firstMs: 5 * SECOND_MS, longestMs: 2 * MINUTE_MS, why: 'asking sooner makes it worse' },
+  'ca-token-rejected': {
+    firstMs: 30 * SECOND_MS,
+    longestMs: 10 * MINUTE_MS,
+    why: 'the same token helps only once the CA has changed; a fresher one is tried at once',
+  },
+  'ca-permission-denied': {
+    firstMs: 30 * SECOND_MS,
+    longestMs: 10 * MINUTE_MS,
+    why: 'somebody has to change a role or a policy',
+  },
+  'ca-request-refused': {
+    firstMs: 30 * SECOND_MS,
+    longestMs: 10 * MINUTE_MS,
+    why: 'the next request asks for the same',
+  },
+  'ca-answer-invalid': {
+    firstMs: 10 * SECOND_MS,
+    longestMs: 5 * MINUTE_MS,
+    why: 'a CA that is changing its root, or a clock, may be right again soon',
+  },
+  'ca-state-broken': { firstMs: 30 * SECOND_MS, longestMs: 10 * MINUTE_MS, why: 'somebody has to repair a file' },
+  other: { firstMs: 30 * SECOND_MS, longestMs: 10 * MINUTE_MS, why: 'a bug, of this agent or of a custom CA module' },
+} satisfies Record<CaErrorCode | 'other', RetryRule>;
+
+/** What bounds the waiting, whatever the code. */
+export const RETRY_LIMITS = {
+  /** A CA that wants to be left alone for longer than this is not believed. */
+  longestRetryAfterMs: 60 * MINUTE_MS,
+  /** No step is longer than this share of the life that is left, so that a short life sees several tries … */
+  shareOfLifeLeft: 0.1,
+} as const;
+
+/** When to read the CA's roots again after a failure. */
+export const ROOTS_RULE: RetryRule = { firstMs: 500, longestMs: 30_000, why: 'without roots nothing can be issued' };
 
 /** When to send another stream back for a fresh token, if the last one came back without. */
-const TOKEN_REQUESTS: BackoffPolicy = { firstMs: 60_000, longestMs: 900_000 };
+export const TOKEN_RULE: RetryRule = {
+  firstMs: MINUTE_MS,
+  longestMs: 15 * MINUTE_MS,
+  why: 'drawn from the upper half of the step, so that streams of one identity never end shortly after each other',
+};
+
+/** What a wait depends on. */
+export interface Failure {
+  readonly error: AgentError;
+  /** Failures of this identity since its last success, this one included. */
+  readonly failures: number;
+  /** How long the certificate that is held is still valid; undefined: there is none. */
+  readonly lifeLeftMs: number | undefined;
+}
 
 /**
- * How long to wait after the failure number `failures` of an identity; never shorter than the CA asked for.
+ * How long to wait before the next try; never shorter than the CA asked for.
  *
  * @param random a number in [0, 1)
  */
-export function retryDelayMs(error: AgentError, failures: number, random: number): number {
-  return Math.max(error.retryAfterMs ?? 0, backoffMs(RETRIES[error.disposition], failures, random));
+export function retryDelayMs({ error, failures, lifeLeftMs = Infinity }: Failure, random: number): number {
+  const { firstMs, longestMs } = ruleFor(error.code);
+  // … but the first step remains: the last minute of a life is no reason to storm the CA.
+  const boundMs = Math.max(firstMs, lifeLeftMs * RETRY_LIMITS.shareOfLifeLeft);
+  const waitMs = backoffMs({ firstMs, longestMs: Math.min(longestMs, boundMs) }, failures, random);
+  return Math.max(askedToWaitMs(error), waitMs);
+}
+
+/** How long to wait before the roots are read again; never shorter than the CA asked for. */
+export function rootsDelayMs(failures: number, random: number, error?: AgentError): number {
+  return Math.max(error === undefined ? 0 : askedToWaitMs(error), backoffMs(ROOTS_RULE, failures, random));
+}
+
+/** How long the CA asked not to be asked again, as far as it is believed; 0: it did not. */
+export function askedToWaitMs({ retryAfterMs = 0 }: AgentError): number {
+  // A custom module may give anything, NaN included.
+  return retryAfterMs > 0 ? Math.min(RETRY_LIMITS.longestRetryAfterMs, retryAfterMs) : 0;
 }
 
 /** How long to wait for a fresh token before somebody else is sent for one. */
 export function tokenPatienceMs(requests: number, random: number): number {
-  // Half fixed, so that streams of one identity never end shortly after each other.
-  return (backoffMs(TOKEN_REQUESTS, requests, 1) + backoffMs(TOKEN_REQUESTS, requests, random)) / 2;
+  return (backoffMs(TOKEN_RULE, requests, 1) + backoffMs(TOKEN_RULE, requests, random)) / 2;
+}
+
+function ruleFor(code: ErrorCode): RetryRule {
+  const rules: Partial<Record<ErrorCode, RetryRule>> = RETRY_RULES;
+  return rules[code] ?? RETRY_RULES.other;
 }
