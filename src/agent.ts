@@ -98,6 +98,7 @@ export class Agent implements AgentView, AgentControl {
       bundles: this.#bundles,
       policy: { ratio: certificates.gracePeriodRatio, jitter: certificates.gracePeriodRatioJitter },
       maxInFlight: settings.ca.maxInflight,
+      maxPerSecond: settings.ca.maxPerSecond,
       forgetAfterMs: certificates.forgetAfterMs,
       clock,
       log,

@@ -81,7 +81,10 @@ const TEXTS = {
     'The CA did not answer within `CA_TIMEOUT`, or the request was given up.',
     'The same; or allow more time.',
   ],
-  'ca-overloaded': ['The CA asks to come back later.', 'Lower `CA_MAX_INFLIGHT`, or give the CA more room.'],
+  'ca-overloaded': [
+    'The CA asks to come back later.',
+    'Lower `CA_MAX_RPS` or `CA_MAX_INFLIGHT`, or give the CA more room.',
+  ],
   'ca-token-rejected': [
     'The CA does not accept the token of the workload.',
     'Compare audience and issuer with what the CA expects. A fresher token is tried at once.',

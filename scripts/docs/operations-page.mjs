@@ -18,13 +18,14 @@ function scheduleText({ RETRY_RULES, RETRY_LIMITS, ROOTS_RULE, TOKEN_RULE }) {
     rowOf('roots that could not be read', ROOTS_RULE),
     rowOf('a stream sent back for a fresh token', TOKEN_RULE),
   ];
-  const { longestRetryAfterMs, shareOfLifeLeft } = RETRY_LIMITS;
+  const { longestRetryAfterMs, longestPauseMs, shareOfLifeLeft } = RETRY_LIMITS;
   return [
     '| what | first step | longest | why |',
     '|---|---|---|---|',
     ...rows,
     '',
     `- A CA that says when to come back (\`Retry-After\`) is not asked earlier; more than ${toText(longestRetryAfterMs)} is not believed.`,
+    `  It is not asked for other identities either, for ${toText(longestPauseMs)} at most.`,
     `- No step is longer than ${shareOfLifeLeft * 100}% of the life that the certificate has left, except the first.`,
   ].join('\n');
 }

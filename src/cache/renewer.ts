@@ -5,17 +5,20 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { CacheMeter } from '../core/meters.ts';
 import type { CertificateSecret } from '../core/secret.ts';
+import { RateWindow } from '../runtime/rate-window.ts';
 import { Agenda } from './agenda.ts';
 import type { IdentitySlot } from './identity-slot.ts';
 import { IssuanceQueue } from './issuance-queue.ts';
 import { type RenewalPolicy, renewAtMs } from './lifetime.ts';
-import { retryDelayMs, tokenPatienceMs } from './retry-policy.ts';
+import { pauseMs, retryDelayMs, tokenPatienceMs } from './retry-policy.ts';
 
 export interface RenewerParts {
   readonly issuer: { issue(identity: Identity, token: Token, signal: AbortSignal): Promise<CertificateSecret> };
   readonly policy: RenewalPolicy;
-  /** At most so many issuances are in flight together. */
+  /** At most so many issuances are in flight together … */
   readonly maxInFlight: number;
+  /** … and at most so many begin within a second. */
+  readonly maxPerSecond: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: CacheMeter;
@@ -29,11 +32,12 @@ export interface RenewerParts {
 
 /**
  * Sees to it that each identity has a certificate, long before the last one expires: one issuance in flight for
- * each, a bounded number together, a backoff for each. A failure never touches the certificate that is there.
+ * each, a bounded number together and within a second, a backoff for each. A failure never touches the certificate that is there.
  */
 export class Renewer {
   readonly #parts: RenewerParts;
   readonly #agenda: Agenda<IdentitySlot>;
+  readonly #rate: RateWindow;
   readonly #queue: IssuanceQueue<IdentitySlot>;
   readonly #life = new AbortController();
 
@@ -41,11 +45,15 @@ export class Renewer {
     this.#parts = parts;
     const onDue = (slot: IdentitySlot): void => this.#queue.add(slot, this.#laneOf(slot));
     this.#agenda = new Agenda(parts.clock, onDue, parts.onSetBack);
-    this.#queue = new IssuanceQueue(
-      parts.maxInFlight,
-      (slot) => this.#attempt(slot),
-      (error) => parts.log.error('bug: the renewal of an identity was broken off', { error }),
-    );
+    this.#rate = new RateWindow(parts.maxPerSecond, parts.clock);
+    this.#queue = new IssuanceQueue({
+      maxInFlight: parts.maxInFlight,
+      rate: this.#rate,
+      work: (slot) => this.#attempt(slot),
+      onError: (error) => parts.log.error('bug: the renewal of an identity was broken off', { error }),
+      clock: parts.clock,
+      signal: this.#life.signal,
+    });
   }
 
   /** Issuances in flight now. */
@@ -95,7 +103,6 @@ export class Renewer {
   }
 
   async #attempt(slot: IdentitySlot): Promise<void> {
-    if (this.#life.signal.aborted) return;
     const { issuer, clock } = this.#parts;
     const token = slot.tokenAt(clock.now());
     if (token === undefined) {
@@ -142,6 +149,7 @@ export class Renewer {
       retryAt: toIsoTime(retryAtMs),
       ...(held && { validUntil: toIsoTime(held.notAfterMs) }),
     });
+    this.#rate.pause(pauseMs(error));
     this.#agenda.plan(slot, retryAtMs);
     slot.fail(error, nowMs);
   }

@@ -45,6 +45,8 @@ export const RETRY_RULES = {
 export const RETRY_LIMITS = {
   /** A CA that wants to be left alone for longer than this is not believed. */
   longestRetryAfterMs: 60 * MINUTE_MS,
+  /** Nobody's request is made meanwhile, but for no longer than this: it may be meant for one caller alone. */
+  longestPauseMs: MINUTE_MS,
   /** No step is longer than this share of the life that is left, so that a short life sees several tries … */
   shareOfLifeLeft: 0.1,
 } as const;
@@ -90,6 +92,11 @@ export function rootsDelayMs(failures: number, random: number, error?: AgentErro
 export function askedToWaitMs({ retryAfterMs = 0 }: AgentError): number {
   // A custom module may give anything, NaN included.
   return retryAfterMs > 0 ? Math.min(RETRY_LIMITS.longestRetryAfterMs, retryAfterMs) : 0;
+}
+
+/** How long nothing at all is asked of the CA after this failure; 0: the others are not concerned. */
+export function pauseMs(error: AgentError): number {
+  return error.disposition === 'transient' ? Math.min(RETRY_LIMITS.longestPauseMs, askedToWaitMs(error)) : 0;
 }
 
 /** How long to wait for a fresh token before somebody else is sent for one. */

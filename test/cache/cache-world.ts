@@ -8,6 +8,7 @@ import type { CertificateSecret, Secret, SecretRef } from '../../src/core/secret
 import type { Subscriber, Subscription } from '../../src/core/secret-store.ts';
 import { type SpiffeId, serviceAccountId } from '../../src/core/spiffe-id.ts';
 import { days, FakeClock, hours, minutes, seconds, settle } from '../fakes/fake-clock.ts';
+import { FaultyCa } from '../fakes/faulty-ca.ts';
 import { MemoryCa } from '../fakes/memory-ca.ts';
 import { RecordingLog } from '../fakes/recording-log.ts';
 import { seededRandom } from '../fakes/seeded-random.ts';
@@ -17,6 +18,7 @@ export interface WorldOptions {
   readonly ratio?: number;
   readonly jitter?: number;
   readonly maxInFlight?: number;
+  readonly maxPerSecond?: number;
   readonly forgetAfterMs?: number;
   /** Every draw gives this; undefined: a seeded sequence. */
   readonly random?: number;
@@ -30,6 +32,8 @@ export function idOf(name: string): SpiffeId {
 export class CacheWorld {
   readonly clock: FakeClock;
   readonly ca: MemoryCa;
+  /** What stands between the cache and the CA. */
+  readonly faulty: FaultyCa;
   readonly log = new RecordingLog();
   readonly renewals: RenewalResult[] = [];
   retries = 0;
@@ -39,10 +43,11 @@ export class CacheWorld {
   readonly #running: Promise<void>;
 
   private constructor(clock: FakeClock, ca: MemoryCa, options: WorldOptions) {
-    const { ttlMs = hours(24), ratio = 0.5, jitter = 0.05, maxInFlight = 8, forgetAfterMs = minutes(10) } = options;
-    const { random: drawn } = options;
+    const { ttlMs = hours(24), ratio = 0.5, jitter = 0.05, forgetAfterMs = minutes(10) } = options;
+    const { random: drawn, maxInFlight = 8, maxPerSecond = 100_000 } = options;
     this.clock = clock;
     this.ca = ca;
+    this.faulty = new FaultyCa(ca, clock);
     const random = drawn === undefined ? seededRandom(1) : (): number => drawn;
     const { log } = this;
     const timeLimitMs = seconds(10);
@@ -50,7 +55,7 @@ export class CacheWorld {
       this.retries++;
     };
     this.bundles = new BundleKeeper({
-      provider: ca,
+      provider: this.faulty,
       trustDomain: 'cluster.local',
       timeLimitMs,
       clock,
@@ -59,7 +64,7 @@ export class CacheWorld {
       random,
     });
     const key = { algorithm: 'ecdsa', curve: 'P256' } as const;
-    const issuer = new Issuer(ca, this.bundles, clock, { key, keyEncoding: 'pkcs8', ttlMs, timeLimitMs });
+    const issuer = new Issuer(this.faulty, this.bundles, clock, { key, keyEncoding: 'pkcs8', ttlMs, timeLimitMs });
     const policy = { ratio, jitter };
     const meter = { renewed: (result: RenewalResult) => this.renewals.push(result) };
     const parts = {
@@ -67,6 +72,7 @@ export class CacheWorld {
       bundles: this.bundles,
       policy,
       maxInFlight,
+      maxPerSecond,
       forgetAfterMs,
       clock,
       log,
