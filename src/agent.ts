@@ -86,7 +86,17 @@ export class Agent implements AgentView, AgentControl {
     const timeLimitMs = settings.ca.timeoutMs;
     const { trustDomain } = settings.identity;
     const onRetry = (): void => metrics.ca.retried(ca.name);
-    this.#bundles = new BundleKeeper({ provider: ca, trustDomain, timeLimitMs, clock, log, onRetry, random });
+    this.#bundles = new BundleKeeper({
+      provider: ca,
+      trustDomain,
+      held: () => this.#cache.held(),
+      timeLimitMs,
+      clock,
+      log,
+      meter: metrics.bundle,
+      onRetry,
+      random,
+    });
     const issuer = new Issuer(ca, this.#bundles, clock, {
       key: certificates.key,
       keyEncoding: certificates.pkcs8 ? 'pkcs8' : 'traditional',

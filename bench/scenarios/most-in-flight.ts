@@ -26,8 +26,15 @@ export async function mostInFlight(context: BenchContext, identities: number, ma
   const provider = await loadEmbeddedProvider({ stateDir, trustDomain, clock, log: silent });
   const counting = new CountingProvider(provider);
   const shared = { clock, log: silent, onRetry: ignore, random: Math.random };
-  const bundles = new BundleKeeper({ ...shared, provider: counting, trustDomain, timeLimitMs });
-  const cache = new SecretCache({
+  const bundles = new BundleKeeper({
+    ...shared,
+    provider: counting,
+    trustDomain,
+    held: () => cache.held(),
+    timeLimitMs,
+    meter: { rootsIgnored: ignore },
+  });
+  const cache: SecretCache = new SecretCache({
     ...shared,
     issuer: new Issuer(counting, bundles, clock, {
       key: { algorithm: 'ecdsa', curve: 'P256' },

@@ -29,6 +29,15 @@ export class Audience {
     return behind;
   }
 
+  /** How many have acknowledged another version and not yet this one. */
+  lagging(version: string): number {
+    let lagging = 0;
+    for (const { acknowledgedVersion } of this.#members) {
+      if (acknowledgedVersion !== '' && acknowledgedVersion !== version) lagging++;
+    }
+    return lagging;
+  }
+
   /** Sends one of them back for a fresh token, each time another. False when there is nobody. */
   sendOneBack(): boolean {
     const [member] = this.#members;

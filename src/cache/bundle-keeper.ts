@@ -3,41 +3,60 @@ import type { CaProvider, DerCertificates } from '../core/ca-provider.ts';
 import { toIsoTime } from '../core/calendar.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { BundleMeter } from '../core/meters.ts';
 import type { AllBundlesSecret, BundleSecret } from '../core/secret.ts';
 import type { BundleStatus } from '../core/status-report.ts';
 import { sha256Hex } from '../keys/digest.ts';
-import { normalizeRoots } from '../keys/roots.ts';
+import { judgeRoots, normalizeRoots } from '../keys/roots.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 import { Audience } from './audience.ts';
-import type { TrustedRoots } from './issuer.ts';
+import type { IssuedCertificate, TrustedRoots } from './issuer.ts';
+import { KeptRoots } from './kept-roots.ts';
 import { rootsDelayMs } from './retry-policy.ts';
 
-/** Roots are read again this often, also where the CA tells of changes: expired ones have to go. */
+/** Roots are read again this often, also where the CA tells of changes: expired ones have to go … */
 const REREAD_MS = 10 * 60 * 1000;
+
+/** … and this often while there are some that only older certificates need. */
+const REVIEW_MS = 60 * 1000;
+
+/** A stream that has not acknowledged a changed bundle by then holds up the certificates of the new root no longer. */
+const PATIENCE_MS = 5000;
+
+const POLL_MS = 50;
 
 export interface BundleKeeperParts {
   readonly provider: CaProvider;
   readonly trustDomain: string;
+  /** The certificates that may be presented by somebody: their roots stay trusted. */
+  readonly held: () => Iterable<IssuedCertificate>;
   /** How long the CA may take for one answer. */
   readonly timeLimitMs: number;
   readonly clock: Clock;
   readonly log: Log;
+  readonly meter: BundleMeter;
   /** The CA is about to be asked again after a failure. */
   readonly onRetry: () => void;
   readonly random: () => number;
 }
 
 /**
- * Keeps the trust bundle: the CA's roots, read until they are there, and whenever they change. What is known stays
- * until something better is known, so a bundle is never empty and never taken away.
+ * Keeps the trust bundle: the CA's roots, read until they are there, and whenever they change; and those that the CA
+ * has given up, until no certificate needs them. What is known stays until something better is known, so a bundle is
+ * never empty and never taken away.
  */
 export class BundleKeeper implements TrustedRoots {
   readonly audience = new Audience();
   readonly allBundlesAudience = new Audience();
   readonly #parts: BundleKeeperParts;
+  readonly #kept = new KeptRoots();
+  /** As the CA told last; empty until it has told of any. */
+  #told: DerCertificates = [];
+  /** As they are published; undefined while there is no bundle. */
   #roots: DerCertificates | undefined;
   #bundle: BundleSecret | undefined;
   #allBundles: AllBundlesSecret | undefined;
+  #changedAtMs = Number.NEGATIVE_INFINITY;
   #reading: Promise<DerCertificates> | undefined;
 
   constructor(parts: BundleKeeperParts) {
@@ -55,9 +74,7 @@ export class BundleKeeper implements TrustedRoots {
 
   /** How many subscribers hold another bundle than the newest, as far as they have said. */
   get behind(): number {
-    const own = this.#bundle === undefined ? 0 : this.audience.behind(this.#bundle.version);
-    const all = this.#allBundles === undefined ? 0 : this.allBundlesAudience.behind(this.#allBundles.version);
-    return own + all;
+    return this.#sum((audience, version) => audience.behind(version));
   }
 
   known(signal: AbortSignal): Promise<DerCertificates> {
@@ -71,6 +88,16 @@ export class BundleKeeper implements TrustedRoots {
     return await this.#reading;
   }
 
+  async takenOver(signal: AbortSignal): Promise<DerCertificates> {
+    const { clock } = this.#parts;
+    // Whoever never acknowledges (a poller, a fetcher) cannot be waited for.
+    const isAwaited = (): boolean => this.#sum((audience, version) => audience.lagging(version)) > 0;
+    while (clock.monotonic() < this.#changedAtMs + PATIENCE_MS && !signal.aborted && isAwaited()) {
+      await clock.sleep(POLL_MS, signal);
+    }
+    return this.#roots ?? [];
+  }
+
   /** Reads and follows the roots until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#readAgainAndAgain(signal), this.#watch(signal)]);
@@ -80,6 +107,12 @@ export class BundleKeeper implements TrustedRoots {
     if (this.#bundle === undefined) return [];
     const { trustDomain, version, rootCount, notAfterMs } = this.#bundle;
     return [{ trustDomain, version, roots: rootCount, notAfterMs, streams: this.audience.size }];
+  }
+
+  #sum(count: (audience: Audience, version: string) => number): number {
+    const own = this.#bundle === undefined ? 0 : count(this.audience, this.#bundle.version);
+    const all = this.#allBundles === undefined ? 0 : count(this.allBundlesAudience, this.#allBundles.version);
+    return own + all;
   }
 
   async #read(signal: AbortSignal): Promise<DerCertificates> {
@@ -104,8 +137,9 @@ export class BundleKeeper implements TrustedRoots {
         const error = toAgentError(thrown);
         waitMs = rootsDelayMs(++failures, random(), error);
         log.warn('no roots from the CA; the bundle that is there is kept and served', { error });
+        this.#review();
       }
-      await clock.sleep(waitMs, signal);
+      await clock.sleep(this.#kept.size > 0 ? Math.min(waitMs, REVIEW_MS) : waitMs, signal);
     }
   }
 
@@ -130,13 +164,43 @@ export class BundleKeeper implements TrustedRoots {
   }
 
   #learn(read: DerCertificates): DerCertificates {
-    const { clock, log, trustDomain } = this.#parts;
-    const { ders, pem, count, notAfterMs, version } = normalizeRoots(read, clock.now());
+    const { clock, meter } = this.#parts;
+    // It was reached, and tells of its root with the first certificate.
+    if (read.length === 0) return this.#roots ?? read;
+    const nowMs = clock.now();
+    const { unusable, expired } = judgeRoots(read, nowMs);
+    meter.rootsIgnored('unusable', unusable);
+    meter.rootsIgnored('expired', expired);
+    this.#told = normalizeRoots(read, nowMs).ders;
+    return this.#publish();
+  }
+
+  /** Lets go what has expired or is not needed any more, also while the CA says nothing. */
+  #review(): void {
+    try {
+      if (this.#told.length > 0) this.#publish();
+    } catch {
+      // The last root has expired. It stays, as the CA has none that is better.
+    }
+  }
+
+  #publish(): DerCertificates {
+    const { clock, log, trustDomain, held } = this.#parts;
+    const wallMs = clock.now();
+    const kept = this.#kept.review(this.#told, held(), { wallMs, monotonicMs: clock.monotonic() });
+    const { ders, pem, count, notAfterMs, version } = normalizeRoots([...this.#told, ...kept], wallMs);
     if (this.#roots !== undefined && version === this.#bundle?.version) return this.#roots;
     this.#roots = ders;
     this.#bundle = { kind: 'bundle', version, trustDomain, rootsPem: pem, rootCount: count, notAfterMs };
     this.#allBundles = toAllBundles([this.#bundle]);
-    log.info('trust bundle changed', { trustDomain, version, roots: count, firstExpiry: toIsoTime(notAfterMs) });
+    this.#changedAtMs = clock.monotonic();
+    log.info('trust bundle changed', {
+      trustDomain,
+      version,
+      roots: count,
+      firstExpiry: toIsoTime(notAfterMs),
+      ...(kept.length > 0 && { keptForOlderCertificates: kept.length }),
+    });
     this.audience.changed();
     this.allBundlesAudience.changed();
     return ders;

@@ -1,6 +1,6 @@
 import type { AgentError } from '../core/agent-error.ts';
-import type { CertificateSecret } from '../core/secret.ts';
 import type { CertificateState } from '../core/status-report.ts';
+import type { IssuedCertificate } from './issuer.ts';
 
 /**
  * What is known of one identity's certificate: a value, changed only by the functions beside it.
@@ -11,7 +11,7 @@ import type { CertificateState } from '../core/status-report.ts';
  */
 export interface IdentityEntry {
   /** The newest certificate that was verified; perhaps expired by now. */
-  readonly certificate: CertificateSecret | undefined;
+  readonly certificate: IssuedCertificate | undefined;
   /** When it was obtained. */
   readonly issuedAtMs: number | undefined;
   readonly issuing: boolean;
@@ -38,7 +38,7 @@ export function started(entry: IdentityEntry): IdentityEntry {
 }
 
 /** The CA answered with a certificate that was verified. */
-export function issued(entry: IdentityEntry, certificate: CertificateSecret, issuedAtMs: number): IdentityEntry {
+export function issued(entry: IdentityEntry, certificate: IssuedCertificate, issuedAtMs: number): IdentityEntry {
   const rotations = entry.rotations + (entry.certificate === undefined ? 0 : 1);
   return { certificate, issuedAtMs, issuing: false, failures: 0, lastFailure: undefined, rotations };
 }
@@ -54,7 +54,7 @@ export function tokenless(entry: IdentityEntry, error: AgentError, atMs: number)
 }
 
 /** The certificate, unless it has expired. */
-export function servable({ certificate }: IdentityEntry, nowMs: number): CertificateSecret | undefined {
+export function servable({ certificate }: IdentityEntry, nowMs: number): IssuedCertificate | undefined {
   return certificate !== undefined && nowMs < certificate.notAfterMs ? certificate : undefined;
 }
 

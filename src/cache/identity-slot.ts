@@ -1,9 +1,9 @@
 import type { AgentError } from '../core/agent-error.ts';
 import type { Caller, Identity, Token } from '../core/caller.ts';
-import type { CertificateSecret } from '../core/secret.ts';
 import type { IdentityStatus } from '../core/status-report.ts';
 import { Audience } from './audience.ts';
 import { failed, type IdentityEntry, issued, servable, started, stateOf, tokenless, WANTED } from './identity-entry.ts';
+import type { IssuedCertificate } from './issuer.ts';
 
 interface Waiter {
   /** The first attempt that counts for it: one that had begun before it came does not. */
@@ -33,7 +33,7 @@ export class IdentitySlot {
     return this.#entry;
   }
 
-  servable(nowMs: number): CertificateSecret | undefined {
+  servable(nowMs: number): IssuedCertificate | undefined {
     return servable(this.#entry, nowMs);
   }
 
@@ -65,7 +65,7 @@ export class IdentitySlot {
     this.#entry = started(this.#entry);
   }
 
-  succeed(certificate: CertificateSecret, atMs: number): void {
+  succeed(certificate: IssuedCertificate, atMs: number): void {
     this.#entry = issued(this.#entry, certificate, atMs);
     this.audience.changed();
     this.#settleWaiters(undefined);

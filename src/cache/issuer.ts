@@ -23,6 +23,14 @@ export interface TrustedRoots {
   known(signal: AbortSignal): Promise<DerCertificates>;
   /** Asks the CA for its roots again, publishes them, and gives them. */
   refresh(signal: AbortSignal): Promise<DerCertificates>;
+  /** The roots as they are published, once those who listen trust them; whoever is slow is not waited for. */
+  takenOver(signal: AbortSignal): Promise<DerCertificates>;
+}
+
+/** A certificate as the cache keeps it. */
+export interface IssuedCertificate extends CertificateSecret {
+  /** The roots that it leads to, DER: a peer has to have one of them. */
+  readonly anchors: DerCertificates;
 }
 
 /**
@@ -43,9 +51,9 @@ export class Issuer {
   }
 
   /** @throws AgentError of the `ca-*` family */
-  async issue({ spiffeId }: Identity, token: Token, signal: AbortSignal): Promise<CertificateSecret> {
+  async issue({ spiffeId }: Identity, token: Token, signal: AbortSignal): Promise<IssuedCertificate> {
     // Before the certificate: where roots change, everybody has to trust the new one first.
-    const roots = await this.#roots.known(signal);
+    await this.#roots.known(signal);
     const keyPair = await createKeyPair(this.#policy.key);
     const csr = createCsr(keyPair, spiffeId);
     const { ttlMs, timeLimitMs, keyEncoding } = this.#policy;
@@ -58,20 +66,21 @@ export class Issuer {
       const nowMs = this.#clock.now();
       return verifyIssuance({ chain, roots: trusted, spiffeId, publicKeyDer: keyPair.publicKeyDer, nowMs });
     };
-    const verified = await this.#verifyOrRefresh(roots, verify, signal);
+    const verified = await this.#verifyOrRefresh(verify, signal);
     return toSecret(verified, spiffeId, keyPair, keyEncoding);
   }
 
   /** A chain that does not reach the roots may reach those that the CA has changed to meanwhile. */
   async #verifyOrRefresh(
-    roots: DerCertificates,
     verify: (roots: DerCertificates) => VerifiedIssuance,
     signal: AbortSignal,
   ): Promise<VerifiedIssuance> {
+    const roots = await this.#roots.takenOver(signal);
     try {
       return verify(roots);
     } catch (thrown) {
-      const fresh = await this.#roots.refresh(signal).catch(() => roots);
+      await this.#roots.refresh(signal).catch(() => undefined);
+      const fresh = await this.#roots.takenOver(signal);
       if (fresh === roots) throw thrown;
       return verify(fresh);
     }
@@ -79,11 +88,11 @@ export class Issuer {
 }
 
 function toSecret(
-  { version, chainPem, serial, notBeforeMs, notAfterMs }: VerifiedIssuance,
+  { version, chainPem, serial, notBeforeMs, notAfterMs, anchors }: VerifiedIssuance,
   spiffeId: CertificateSecret['spiffeId'],
   keyPair: KeyPair,
   encoding: PrivateKeyEncoding,
-): CertificateSecret {
+): IssuedCertificate {
   const privateKeyPem = keyPair.privateKeyPem(encoding);
-  return { kind: 'certificate', version, spiffeId, chainPem, privateKeyPem, serial, notBeforeMs, notAfterMs };
+  return { kind: 'certificate', version, spiffeId, chainPem, privateKeyPem, serial, notBeforeMs, notAfterMs, anchors };
 }

@@ -4,16 +4,16 @@ import type { Identity, Token } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { CacheMeter } from '../core/meters.ts';
-import type { CertificateSecret } from '../core/secret.ts';
 import { RateWindow } from '../runtime/rate-window.ts';
 import { Agenda } from './agenda.ts';
 import type { IdentitySlot } from './identity-slot.ts';
 import { IssuanceQueue } from './issuance-queue.ts';
+import type { IssuedCertificate } from './issuer.ts';
 import { type RenewalPolicy, renewAtMs } from './lifetime.ts';
 import { pauseMs, retryDelayMs, tokenPatienceMs } from './retry-policy.ts';
 
 export interface RenewerParts {
-  readonly issuer: { issue(identity: Identity, token: Token, signal: AbortSignal): Promise<CertificateSecret> };
+  readonly issuer: { issue(identity: Identity, token: Token, signal: AbortSignal): Promise<IssuedCertificate> };
   readonly policy: RenewalPolicy;
   /** At most so many issuances are in flight together … */
   readonly maxInFlight: number;
@@ -119,7 +119,7 @@ export class Renewer {
     }
   }
 
-  #publish(slot: IdentitySlot, certificate: CertificateSecret): void {
+  #publish(slot: IdentitySlot, certificate: IssuedCertificate): void {
     const { clock, log, meter, policy, random } = this.#parts;
     const { notAfterMs, serial } = certificate;
     const nowMs = clock.now();

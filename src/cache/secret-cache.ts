@@ -9,6 +9,7 @@ import { withTimeLimit } from '../runtime/time-limit.ts';
 import { Agenda } from './agenda.ts';
 import type { BundleKeeper } from './bundle-keeper.ts';
 import { IdentitySlot } from './identity-slot.ts';
+import type { IssuedCertificate } from './issuer.ts';
 import { Renewer, type RenewerParts } from './renewer.ts';
 
 /** How long `renew` waits for one identity: for the CA, and perhaps for an Envoy to bring a fresh token. */
@@ -81,6 +82,11 @@ export class SecretCache implements SecretStore {
   identities(): IdentityStatus[] {
     const nowMs = this.#clock.now();
     return [...this.#slots.values()].map((slot) => slot.status(nowMs, this.#renewer.dueMs(slot)));
+  }
+
+  /** Every certificate that was issued and not replaced, perhaps expired by now. */
+  *held(): Generator<IssuedCertificate> {
+    for (const { entry } of this.#slots.values()) if (entry.certificate !== undefined) yield entry.certificate;
   }
 
   bundles(): BundleStatus[] {

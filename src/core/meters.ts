@@ -27,6 +27,14 @@ export interface CacheMeter {
   renewed(result: RenewalResult): void;
 }
 
+/** Why a root of the CA is not in the bundle: it is no CA certificate, or it has expired. */
+export type IgnoredRoot = 'unusable' | 'expired';
+
+export interface BundleMeter {
+  /** So many roots of one answer were left out. */
+  rootsIgnored(reason: IgnoredRoot, count: number): void;
+}
+
 export type CaOperation = 'sign' | 'roots';
 
 export interface CaMeter {

@@ -20,16 +20,25 @@ export interface NormalizedRoots {
   readonly expired: number;
 }
 
+/** What a CA gave as its roots, sorted by what it is worth. */
+export interface JudgedRoots extends Pick<NormalizedRoots, 'unusable' | 'expired'> {
+  readonly valid: readonly Certificate[];
+}
+
+/** Looks at each root by itself. */
+export function judgeRoots(ders: DerCertificates, nowMs: number): JudgedRoots {
+  const certificates = ders.flatMap(parseCa);
+  const valid = certificates.filter(({ notAfterMs }) => nowMs < notAfterMs);
+  return { valid, unusable: ders.length - certificates.length, expired: certificates.length - valid.length };
+}
+
 /**
  * Brings what a CA gave as its roots into canonical form.
  *
  * @throws AgentError `ca-answer-invalid` when nothing usable is left: peers cannot do with an empty bundle
  */
 export function normalizeRoots(ders: DerCertificates, nowMs: number): NormalizedRoots {
-  const certificates = ders.flatMap(parseCa);
-  const unusable = ders.length - certificates.length;
-  const valid = certificates.filter(({ notAfterMs }) => nowMs < notAfterMs);
-  const expired = certificates.length - valid.length;
+  const { valid, unusable, expired } = judgeRoots(ders, nowMs);
   if (valid.length === 0) {
     const counts = `${ders.length} given, ${unusable} not CA certificates, ${expired} expired`;
     throw new AgentError('ca-answer-invalid', `the CA gave no usable root: ${counts}`);

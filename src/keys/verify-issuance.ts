@@ -27,8 +27,10 @@ export interface VerifiedIssuance {
   /** The leaf's, in lower-case hex. */
   readonly serial: string;
   readonly notBeforeMs: number;
-  /** When the first certificate of the chain expires: with it the chain is of no use any more. */
+  /** When the first certificate of the chain expires, its root included: with it the chain is of no use any more. */
   readonly notAfterMs: number;
+  /** Those of the roots, DER, that verify it: a peer has to have one of them. */
+  readonly anchors: DerCertificates;
   /** A digest of the chain alone, 32 hex characters. */
   readonly version: string;
 }
@@ -56,14 +58,15 @@ function verify({ chain, roots, spiffeId, publicKeyDer, nowMs }: Issuance): Veri
   }
   verifyLeaf(leaf, spiffeId, publicKeyDer);
   const path = withoutRoot([leaf, ...issuers]);
-  verifyPath(path, parseRoots(roots), nowMs);
+  const anchors = verifyPath(path, parseRoots(roots), nowMs);
   const ders = path.map(({ der }) => der);
   const chainPem = Buffer.from(toPemBundle('CERTIFICATE', ders));
   return {
     chainPem,
     serial: leaf.serial,
     notBeforeMs: leaf.notBeforeMs,
-    notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs)),
+    notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs), latestOf(anchors)),
+    anchors: anchors.map(({ der }) => der),
     version: sha256Hex(chainPem).slice(0, 32),
   };
 }
@@ -120,7 +123,8 @@ function withoutRoot(chain: readonly Certificate[]): readonly Certificate[] {
   return chain.length > 1 && last !== undefined && isSelfSigned(last) ? chain.slice(0, -1) : chain;
 }
 
-function verifyPath(path: readonly Certificate[], roots: readonly Certificate[], nowMs: number): void {
+/** Gives the roots that it leads to, at least one. */
+function verifyPath(path: readonly Certificate[], roots: readonly Certificate[], nowMs: number): Certificate[] {
   for (const [index, certificate] of path.entries()) {
     verifyExtensions(certificate, nameOf(index));
     verifyTime(certificate, nameOf(index), nowMs);
@@ -130,20 +134,25 @@ function verifyPath(path: readonly Certificate[], roots: readonly Certificate[],
       throw fault(`${nameOf(index)} is not signed by ${nameOf(index + 1)}: each must be signed by the next`);
     }
   }
-  verifyAnchor(path, roots, nowMs);
+  return verifyAnchors(path, roots, nowMs);
 }
 
-function verifyAnchor(path: readonly Certificate[], roots: readonly Certificate[], nowMs: number): void {
+function verifyAnchors(path: readonly Certificate[], roots: readonly Certificate[], nowMs: number): Certificate[] {
   const last = path.at(-1);
-  if (last === undefined) return;
+  if (last === undefined) return [];
   // A peer may trust an intermediate itself: Envoy takes any certificate of its bundle for an anchor. A leaf is none.
   const isAnchor = (root: Certificate): boolean => path.length > 1 && sameBytes(root.der, last.der);
   const anchors = roots.filter((root) => isAnchor(root) || isSigned(last, path.length - 1, root));
-  if (anchors.length === 0) throw fault(`its chain does not reach any of the ${roots.length} trusted roots`);
-  const valid = anchors.find((root) => root.notBeforeMs <= nowMs && nowMs < root.notAfterMs) ?? anchors[0];
-  if (valid === undefined) return;
-  verifyTime(valid, 'its root', nowMs);
-  if (!isAnchor(valid)) verifyIssuer(valid, 'its root', path.length - 1);
+  const valid = anchors.filter((root) => root.notBeforeMs <= nowMs && nowMs < root.notAfterMs);
+  const preferred = valid[0] ?? anchors[0];
+  if (preferred === undefined) throw fault(`its chain does not reach any of the ${roots.length} trusted roots`);
+  verifyTime(preferred, 'its root', nowMs);
+  if (!isAnchor(preferred)) verifyIssuer(preferred, 'its root', path.length - 1);
+  return valid;
+}
+
+function latestOf(certificates: readonly Certificate[]): number {
+  return Math.max(...certificates.map(({ notAfterMs }) => notAfterMs));
 }
 
 /** @param index where the certificate stands in the chain: the leaf is another one each time */

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../core/agent-error.ts';
-import type { CaOperation, RenewalResult } from '../core/meters.ts';
+import type { CaOperation, IgnoredRoot, RenewalResult } from '../core/meters.ts';
 import type { SecretKind } from '../core/secret.ts';
 import type { CertificateState } from '../core/status-report.ts';
 
@@ -43,6 +43,7 @@ const RENEWAL_RESULTS = keysOf({
   refused: true,
   token_expired: true,
 } satisfies Record<RenewalResult, true>);
+const IGNORED_ROOTS = keysOf({ unusable: true, expired: true } satisfies Record<IgnoredRoot, true>);
 const CA_OPERATIONS = keysOf({ sign: true, roots: true } satisfies Record<CaOperation, true>);
 const CA_RESULTS = keysOf({
   ok: true,
@@ -142,7 +143,16 @@ export const METRICS = {
     help: 'Verified tokens of callers; remembered is one that was verified before and has not expired.',
     labels: { verifier: 'the names in `TOKEN_VERIFIER`', result: TOKEN_RESULTS },
   },
-  bundle_roots: { type: 'gauge', help: 'Root certificates in the trust bundles that are kept.', labels: {} },
+  bundle_roots: {
+    type: 'gauge',
+    help: 'Root certificates in the trust bundles that are kept, with those that only older certificates still need.',
+    labels: {},
+  },
+  roots_ignored_total: {
+    type: 'counter',
+    help: 'Roots that were left out of the bundle, counted with each answer of the certificate authority: no CA certificates, or expired.',
+    labels: { reason: IGNORED_ROOTS },
+  },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 
 export type MetricName = keyof typeof METRICS;

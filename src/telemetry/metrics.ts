@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../core/clock.ts';
-import type { CacheMeter, CaMeter, SdsMeter, TokenMeter, TransportMeter } from '../core/meters.ts';
+import type { BundleMeter, CacheMeter, CaMeter, SdsMeter, TokenMeter, TransportMeter } from '../core/meters.ts';
 import type { AgentStatus, AgentView } from '../core/status-report.ts';
 import { keysOf, METRIC_PREFIX, METRICS, type MetricDeclaration, type MetricName } from './metric-table.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
@@ -18,6 +18,7 @@ export interface Metrics {
   readonly transport: TransportMeter;
   readonly sds: SdsMeter;
   readonly cache: CacheMeter;
+  readonly bundle: BundleMeter;
   readonly ca: CaMeter;
   readonly token: TokenMeter;
   readonly contentType: string;
@@ -35,6 +36,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     transport: createTransportMeter(registry),
     sds: createSdsMeter(registry),
     cache: createCacheMeter(registry),
+    bundle: createBundleMeter(registry),
     ca: createCaMeter(registry, options.clock),
     token: createTokenMeter(registry),
     contentType: registry.contentType,
@@ -77,6 +79,12 @@ function createCacheMeter(registry: Registry): CacheMeter {
   const renewals = counter(registry, 'renewals_total');
   for (const result of METRICS.renewals_total.labels.result) renewals.inc({ result }, 0);
   return { renewed: (result) => renewals.inc({ result }) };
+}
+
+function createBundleMeter(registry: Registry): BundleMeter {
+  const ignored = counter(registry, 'roots_ignored_total');
+  for (const reason of METRICS.roots_ignored_total.labels.reason) ignored.inc({ reason }, 0);
+  return { rootsIgnored: (reason, count) => ignored.inc({ reason }, count) };
 }
 
 function createCaMeter(registry: Registry, clock: Clock): CaMeter {

@@ -2,7 +2,7 @@ import { BundleKeeper } from '../../src/cache/bundle-keeper.ts';
 import { Issuer } from '../../src/cache/issuer.ts';
 import { SecretCache } from '../../src/cache/secret-cache.ts';
 import type { Caller } from '../../src/core/caller.ts';
-import type { RenewalResult } from '../../src/core/meters.ts';
+import type { IgnoredRoot, RenewalResult } from '../../src/core/meters.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { CertificateSecret, Secret, SecretRef } from '../../src/core/secret.ts';
 import type { Subscriber, Subscription } from '../../src/core/secret-store.ts';
@@ -36,6 +36,8 @@ export class CacheWorld {
   readonly faulty: FaultyCa;
   readonly log = new RecordingLog();
   readonly renewals: RenewalResult[] = [];
+  /** Why roots were left out, one for each. */
+  readonly ignored: IgnoredRoot[] = [];
   retries = 0;
   readonly bundles: BundleKeeper;
   readonly cache: SecretCache;
@@ -57,9 +59,11 @@ export class CacheWorld {
     this.bundles = new BundleKeeper({
       provider: this.faulty,
       trustDomain: 'cluster.local',
+      held: () => this.cache.held(),
       timeLimitMs,
       clock,
       log,
+      meter: { rootsIgnored: (reason, count) => this.ignored.push(...Array<IgnoredRoot>(count).fill(reason)) },
       onRetry,
       random,
     });

@@ -24,6 +24,7 @@ const PROMISED: Readonly<Record<string, readonly string[]>> = {
   ca_retries_total: ['provider'],
   token_verifications_total: ['verifier', 'result'],
   bundle_roots: [],
+  roots_ignored_total: ['reason'],
 };
 
 function createSample() {
@@ -45,7 +46,7 @@ function parse(text: string): Map<string, number> {
 }
 
 /** Each series once, so that metrics whose labels are not known beforehand show them. */
-function exercise({ transport, sds, cache, ca, token }: Metrics): void {
+function exercise({ transport, sds, cache, bundle, ca, token }: Metrics): void {
   transport.connectionOpened();
   sds.streamOpened();
   sds.pendingChanged(2);
@@ -54,6 +55,7 @@ function exercise({ transport, sds, cache, ca, token }: Metrics): void {
   sds.pushed(0.002);
   sds.firstServed(0.2);
   cache.renewed('issued');
+  bundle.rootsIgnored('expired', 2);
   ca.requestStarted('Embedded', 'sign')('ok');
   ca.retried('Embedded');
   token.verified('embedded', 'ok');
@@ -100,6 +102,8 @@ test('what rooms report is counted', async () => {
     sds_agent_first_secret_seconds_count: 2,
     'sds_agent_renewals_total{result="issued"}': 2,
     'sds_agent_renewals_total{result="token_expired"}': 0,
+    'sds_agent_roots_ignored_total{reason="expired"}': 4,
+    'sds_agent_roots_ignored_total{reason="unusable"}': 0,
     'sds_agent_ca_requests_total{provider="Embedded",operation="sign",result="ok"}': 2,
     'sds_agent_ca_requests_total{provider="Embedded",operation="roots",result="ca-timeout"}': 1,
     'sds_agent_ca_request_duration_seconds_sum{provider="Embedded",operation="roots"}': 2,
