@@ -98,6 +98,23 @@ test('a CA that is out of reach keeps the agent unready, not dead; new streams g
   assert.equal(leafOf(await new SecretStream(client, token, ['default']).next()).serial, held.serial);
 });
 
+test('when an outage outlasts a certificate the agent is unready and says so, and the stream gets the next one', async () => {
+  const ca = await MemoryCa.create(systemClock);
+  ca.lifetimeMs = seconds(3);
+  await using world = await AgentWorld.start({ ca: { provider: ca } });
+  await using client = await world.connect();
+  const stream = new SecretStream(client, await world.token(), ['default']);
+  const before = leafOf(await stream.next());
+  ca.failWith(new AgentError('ca-unavailable', 'the CA is down'));
+  await world.until(() => world.agent.status().identities[0]?.alarm === 'expired');
+  assert.deepEqual(world.agent.status().unready, ['secrets: a secret that is served has expired']);
+  const metrics = await (await fetch(`http://127.0.0.1:${world.port('monitoring listens')}/metrics`)).text();
+  assert.match(metrics, /^sds_agent_overdue_identities\{alarm="expired"\} 1$/m);
+  ca.failWith(undefined);
+  assert.notEqual(leafOf(await stream.next()).serial, before.serial);
+  await world.until(() => world.agent.status().unready.length === 0);
+});
+
 test('a root that only the CA can replace is not replaced here', async () => {
   const ca = await MemoryCa.create(systemClock);
   await using world = await AgentWorld.start({ ca: { provider: ca } });

@@ -1,43 +1,25 @@
-import { AgentError, toAgentError } from '../core/agent-error.ts';
-import type { CaProvider, DerCertificates } from '../core/ca-provider.ts';
+import type { DerCertificates } from '../core/ca-provider.ts';
 import { toIsoTime } from '../core/calendar.ts';
-import type { Clock } from '../core/clock.ts';
-import type { Log } from '../core/log.ts';
 import type { BundleMeter } from '../core/meters.ts';
 import type { AllBundlesSecret, BundleSecret } from '../core/secret.ts';
 import type { BundleStatus } from '../core/status-report.ts';
 import { sha256Hex } from '../keys/digest.ts';
 import { judgeRoots, normalizeRoots } from '../keys/roots.ts';
-import { withTimeLimit } from '../runtime/time-limit.ts';
 import { Audience } from './audience.ts';
 import type { IssuedCertificate, TrustedRoots } from './issuer.ts';
 import { KeptRoots } from './kept-roots.ts';
-import { rootsDelayMs } from './retry-policy.ts';
-
-/** Roots are read again this often, also where the CA tells of changes: expired ones have to go … */
-const REREAD_MS = 10 * 60 * 1000;
-
-/** … and this often while there are some that only older certificates need. */
-const REVIEW_MS = 60 * 1000;
+import { type RootLearner, RootReader, type RootReaderParts } from './root-reader.ts';
 
 /** A stream that has not acknowledged a changed bundle by then holds up the certificates of the new root no longer. */
 const PATIENCE_MS = 5000;
 
 const POLL_MS = 50;
 
-export interface BundleKeeperParts {
-  readonly provider: CaProvider;
+export interface BundleKeeperParts extends RootReaderParts {
   readonly trustDomain: string;
   /** The certificates that may be presented by somebody: their roots stay trusted. */
   readonly held: () => Iterable<IssuedCertificate>;
-  /** How long the CA may take for one answer. */
-  readonly timeLimitMs: number;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly meter: BundleMeter;
-  /** The CA is about to be asked again after a failure. */
-  readonly onRetry: () => void;
-  readonly random: () => number;
 }
 
 /**
@@ -45,10 +27,11 @@ export interface BundleKeeperParts {
  * has given up, until no certificate needs them. What is known stays until something better is known, so a bundle is
  * never empty and never taken away.
  */
-export class BundleKeeper implements TrustedRoots {
+export class BundleKeeper implements TrustedRoots, RootLearner {
   readonly audience = new Audience();
   readonly allBundlesAudience = new Audience();
   readonly #parts: BundleKeeperParts;
+  readonly #reader: RootReader;
   readonly #kept = new KeptRoots();
   /** As the CA told last; empty until it has told of any. */
   #told: DerCertificates = [];
@@ -57,10 +40,18 @@ export class BundleKeeper implements TrustedRoots {
   #bundle: BundleSecret | undefined;
   #allBundles: AllBundlesSecret | undefined;
   #changedAtMs = Number.NEGATIVE_INFINITY;
-  #reading: Promise<DerCertificates> | undefined;
 
   constructor(parts: BundleKeeperParts) {
     this.#parts = parts;
+    this.#reader = new RootReader(parts, this);
+  }
+
+  get isEmpty(): boolean {
+    return this.#bundle === undefined;
+  }
+
+  get keepsOlderRoots(): boolean {
+    return this.#kept.size > 0;
   }
 
   /** The bundle of this trust domain, once it is known. */
@@ -81,11 +72,8 @@ export class BundleKeeper implements TrustedRoots {
     return this.#roots === undefined ? this.refresh(signal) : Promise.resolve(this.#roots);
   }
 
-  async refresh(signal: AbortSignal): Promise<DerCertificates> {
-    this.#reading ??= this.#read(signal).finally(() => {
-      this.#reading = undefined;
-    });
-    return await this.#reading;
+  refresh(signal: AbortSignal): Promise<DerCertificates> {
+    return this.#reader.read(signal);
   }
 
   async takenOver(signal: AbortSignal): Promise<DerCertificates> {
@@ -100,7 +88,7 @@ export class BundleKeeper implements TrustedRoots {
 
   /** Reads and follows the roots until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#readAgainAndAgain(signal), this.#watch(signal)]);
+    await this.#reader.run(signal);
   }
 
   status(): BundleStatus[] {
@@ -109,61 +97,7 @@ export class BundleKeeper implements TrustedRoots {
     return [{ trustDomain, version, roots: rootCount, notAfterMs, streams: this.audience.size }];
   }
 
-  #sum(count: (audience: Audience, version: string) => number): number {
-    const own = this.#bundle === undefined ? 0 : count(this.audience, this.#bundle.version);
-    const all = this.#allBundles === undefined ? 0 : count(this.allBundlesAudience, this.#allBundles.version);
-    return own + all;
-  }
-
-  async #read(signal: AbortSignal): Promise<DerCertificates> {
-    const { provider, clock, timeLimitMs } = this.#parts;
-    const onTimeout = (): AgentError =>
-      new AgentError('ca-timeout', `${provider.name} did not give its roots within ${timeLimitMs} ms`);
-    const read = await withTimeLimit(clock, timeLimitMs, signal, onTimeout, (limited) => provider.roots(limited));
-    return this.#learn(read);
-  }
-
-  async #readAgainAndAgain(signal: AbortSignal): Promise<void> {
-    const { clock, log, onRetry, random } = this.#parts;
-    let failures = 0;
-    while (!signal.aborted) {
-      let waitMs = REREAD_MS;
-      if (failures > 0) onRetry();
-      try {
-        await this.refresh(signal);
-        failures = 0;
-      } catch (thrown) {
-        if (signal.aborted) return;
-        const error = toAgentError(thrown);
-        waitMs = rootsDelayMs(++failures, random(), error);
-        log.warn('no roots from the CA; the bundle that is there is kept and served', { error });
-        this.#review();
-      }
-      await clock.sleep(this.#kept.size > 0 ? Math.min(waitMs, REVIEW_MS) : waitMs, signal);
-    }
-  }
-
-  async #watch(signal: AbortSignal): Promise<void> {
-    const { provider, clock, log, random } = this.#parts;
-    if (provider.watchRoots === undefined) return;
-    let failures = 0;
-    while (!signal.aborted) {
-      let error: AgentError | undefined;
-      try {
-        for await (const roots of provider.watchRoots(signal)) {
-          this.#learn(roots);
-          failures = 0;
-        }
-        if (signal.aborted) return;
-      } catch (thrown) {
-        error = toAgentError(thrown);
-        log.warn('the CA does not tell of its roots any more; trying again', { error });
-      }
-      await clock.sleep(rootsDelayMs(++failures, random(), error), signal);
-    }
-  }
-
-  #learn(read: DerCertificates): DerCertificates {
+  learn(read: DerCertificates): DerCertificates {
     const { clock, meter } = this.#parts;
     // It was reached, and tells of its root with the first certificate.
     if (read.length === 0) return this.#roots ?? read;
@@ -175,13 +109,18 @@ export class BundleKeeper implements TrustedRoots {
     return this.#publish();
   }
 
-  /** Lets go what has expired or is not needed any more, also while the CA says nothing. */
-  #review(): void {
+  review(): void {
     try {
       if (this.#told.length > 0) this.#publish();
     } catch {
       // The last root has expired. It stays, as the CA has none that is better.
     }
+  }
+
+  #sum(count: (audience: Audience, version: string) => number): number {
+    const own = this.#bundle === undefined ? 0 : count(this.audience, this.#bundle.version);
+    const all = this.#allBundles === undefined ? 0 : count(this.allBundlesAudience, this.#allBundles.version);
+    return own + all;
   }
 
   #publish(): DerCertificates {

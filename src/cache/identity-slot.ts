@@ -1,6 +1,7 @@
 import type { AgentError } from '../core/agent-error.ts';
 import type { Caller, Identity, Token } from '../core/caller.ts';
 import type { IdentityStatus } from '../core/status-report.ts';
+import { alarmOf } from './alarm.ts';
 import { Audience } from './audience.ts';
 import { failed, type IdentityEntry, issued, servable, started, stateOf, tokenless, WANTED } from './identity-entry.ts';
 import type { IssuedCertificate } from './issuer.ts';
@@ -84,14 +85,20 @@ export class IdentitySlot {
     });
   }
 
-  /** @param dueMs when the next attempt is planned */
-  status(nowMs: number, dueMs: number | undefined): IdentityStatus {
+  /**
+   * @param dueMs when the next attempt is planned
+   * @param graceRatio the share of a lifetime that is left when a renewal is due
+   */
+  status(nowMs: number, dueMs: number | undefined, graceRatio: number): IdentityStatus {
     const { certificate, issuedAtMs, lastFailure, rotations } = this.#entry;
     const { spiffeId, key } = this.identity;
+    // What nobody uses is nobody's alarm, and is forgotten in a while.
+    const alarm = this.audience.size === 0 ? undefined : alarmOf(this.#entry, graceRatio, nowMs);
     return {
       spiffeId,
       ...(key !== spiffeId && { podUid: key.slice(spiffeId.length + 1) }),
       state: stateOf(this.#entry, nowMs),
+      ...(alarm && { alarm }),
       ...(certificate && {
         serial: certificate.serial,
         issuedAtMs: issuedAtMs ?? certificate.notBeforeMs,

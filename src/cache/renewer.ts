@@ -4,8 +4,11 @@ import type { Identity, Token } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { CacheMeter } from '../core/meters.ts';
+import type { IdentityStatus } from '../core/status-report.ts';
 import { RateWindow } from '../runtime/rate-window.ts';
 import { Agenda } from './agenda.ts';
+import { alarmOf } from './alarm.ts';
+import { FailureLog } from './failure-log.ts';
 import type { IdentitySlot } from './identity-slot.ts';
 import { IssuanceQueue } from './issuance-queue.ts';
 import type { IssuedCertificate } from './issuer.ts';
@@ -38,6 +41,7 @@ export class Renewer {
   readonly #parts: RenewerParts;
   readonly #agenda: Agenda<IdentitySlot>;
   readonly #rate: RateWindow;
+  readonly #failureLog: FailureLog;
   readonly #queue: IssuanceQueue<IdentitySlot>;
   readonly #life = new AbortController();
 
@@ -45,6 +49,7 @@ export class Renewer {
     this.#parts = parts;
     const onDue = (slot: IdentitySlot): void => this.#queue.add(slot, this.#laneOf(slot));
     this.#agenda = new Agenda(parts.clock, onDue, parts.onSetBack);
+    this.#failureLog = new FailureLog(parts.log, parts.clock);
     this.#rate = new RateWindow(parts.maxPerSecond, parts.clock);
     this.#queue = new IssuanceQueue({
       maxInFlight: parts.maxInFlight,
@@ -61,6 +66,11 @@ export class Renewer {
     return this.#queue.running;
   }
 
+  /** Identities that are due and have not begun. */
+  get queued(): number {
+    return this.#queue.waiting;
+  }
+
   /** Renews what is due until the signal aborts, then ends what is in flight. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#agenda.run(signal);
@@ -68,9 +78,9 @@ export class Renewer {
     await this.#queue.settled();
   }
 
-  /** When the next attempt for this identity is planned. */
-  dueMs(slot: IdentitySlot): number | undefined {
-    return this.#agenda.dueMs(slot);
+  /** The identity with the time of the next attempt. */
+  statusOf(slot: IdentitySlot, nowMs: number): IdentityStatus {
+    return slot.status(nowMs, this.#agenda.dueMs(slot), this.#parts.policy.ratio);
   }
 
   /** Plans an attempt for now, in the background unless somebody waits for it. */
@@ -131,27 +141,25 @@ export class Renewer {
       notAfter: toIsoTime(notAfterMs),
       renewAt: toIsoTime(dueMs),
       streams: slot.audience.size,
+      ...(slot.entry.failures > 0 && { afterFailures: slot.entry.failures }),
     });
     this.#agenda.plan(slot, dueMs);
     slot.succeed(certificate, nowMs);
   }
 
   #fail(slot: IdentitySlot, error: AgentError): void {
-    const { clock, log, meter, random } = this.#parts;
+    const { clock, meter, policy, random } = this.#parts;
     const nowMs = clock.now();
     const held = slot.servable(nowMs);
     const failure = { error, failures: slot.entry.failures + 1, lifeLeftMs: held && held.notAfterMs - nowMs };
     const retryAtMs = nowMs + retryDelayMs(failure, random());
     meter.renewed(error.disposition === 'transient' ? 'failed' : 'refused');
-    log.warn('no certificate from the CA; what is there is kept and served', {
-      spiffeId: slot.identity.spiffeId,
-      error,
-      retryAt: toIsoTime(retryAtMs),
-      ...(held && { validUntil: toIsoTime(held.notAfterMs) }),
-    });
     this.#rate.pause(pauseMs(error));
     this.#agenda.plan(slot, retryAtMs);
     slot.fail(error, nowMs);
+    const alarm = alarmOf(slot.entry, policy.ratio, nowMs) ?? 'failing';
+    const notAfterMs = slot.entry.certificate?.notAfterMs;
+    this.#failureLog.failed({ spiffeId: slot.identity.spiffeId, error, alarm, retryAtMs, notAfterMs });
   }
 
   /**

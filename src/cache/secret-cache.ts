@@ -46,6 +46,11 @@ export class SecretCache implements SecretStore {
     return this.#renewer.inFlight;
   }
 
+  /** Issuances that are due and have not begun. */
+  get queued(): number {
+    return this.#renewer.queued;
+  }
+
   /** Renews and forgets until the signal aborts, then ends what is in flight. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#bundles.run(signal), this.#renewer.run(signal), this.#forgetting.run(signal)]);
@@ -81,7 +86,7 @@ export class SecretCache implements SecretStore {
 
   identities(): IdentityStatus[] {
     const nowMs = this.#clock.now();
-    return [...this.#slots.values()].map((slot) => slot.status(nowMs, this.#renewer.dueMs(slot)));
+    return [...this.#slots.values()].map((slot) => this.#renewer.statusOf(slot, nowMs));
   }
 
   /** Every certificate that was issued and not replaced, perhaps expired by now. */

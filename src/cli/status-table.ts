@@ -1,4 +1,4 @@
-import type { AgentStatus, CertificateState, IdentityStatus } from '../core/status-report.ts';
+import type { AgentStatus, CertificateState, IdentityStatus, RenewalAlarm } from '../core/status-report.ts';
 import { toHumanDuration, toHumanExpiry, toHumanTime } from './human-time.ts';
 import { type Paint, type Paper, paint } from './paper.ts';
 import { type Cell, type Column, formatTable } from './text-table.ts';
@@ -34,7 +34,25 @@ function formatSummary(status: AgentStatus, paper: Paper): string[] {
   return [
     paint(facts, undefined, paper) + readiness,
     ...status.unready.map((unmet) => `  ${paint(unmet, 'bad', paper)}`),
+    ...formatAlarms(status, paper),
   ];
+}
+
+/** The worst first. */
+const ALARM_PAINTS = {
+  expired: 'bad',
+  critical: 'bad',
+  pressing: 'busy',
+  failing: 'busy',
+  waiting: 'busy',
+} satisfies Record<RenewalAlarm, Paint>;
+
+function formatAlarms({ identities }: AgentStatus, paper: Paper): string[] {
+  const counts = Object.entries(ALARM_PAINTS).flatMap(([alarm, look]) => {
+    const count = identities.filter((identity) => identity.alarm === alarm).length;
+    return count === 0 ? [] : [paint(`${count} ${alarm}`, look, paper)];
+  });
+  return counts.length === 0 ? [] : [`  identities that could not be renewed: ${counts.join(', ')}`];
 }
 
 function formatSection(

@@ -3,12 +3,21 @@ import type { SpiffeId } from './spiffe-id.ts';
 /** The state of one identity's certificate in the cache. */
 export type CertificateState = 'wanted' | 'issuing' | 'ready' | 'renewing' | 'stale';
 
+/**
+ * How bad it is that an identity has no new certificate, from the first failure on. `failing`: more than two thirds of
+ * the time between the renewal that was due and the expiry are left; `pressing`: more than one third; `critical`: less;
+ * `expired`: nothing is served; `waiting`: there never was a certificate.
+ */
+export type RenewalAlarm = 'failing' | 'pressing' | 'critical' | 'expired' | 'waiting';
+
 /** One identity as `status` shows it. Times are wall-clock milliseconds. */
 export interface IdentityStatus {
   readonly spiffeId: SpiffeId;
   /** Present where each pod has its own certificate. */
   readonly podUid?: string;
   readonly state: CertificateState;
+  /** Present where something has failed since the last success and a stream uses the identity. */
+  readonly alarm?: RenewalAlarm;
   readonly serial?: string;
   /** When the certificate was obtained. */
   readonly issuedAtMs?: number;

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../core/agent-error.ts';
 import type { CaOperation, IgnoredRoot, RenewalResult } from '../core/meters.ts';
 import type { SecretKind } from '../core/secret.ts';
-import type { CertificateState } from '../core/status-report.ts';
+import type { CertificateState, RenewalAlarm } from '../core/status-report.ts';
 
 /** Every metric of the agent's own carries this prefix. */
 export const METRIC_PREFIX = 'sds_agent_';
@@ -37,6 +37,13 @@ const CERTIFICATE_STATES = keysOf({
   renewing: true,
   stale: true,
 } satisfies Record<CertificateState, true>);
+const RENEWAL_ALARMS = keysOf({
+  failing: true,
+  pressing: true,
+  critical: true,
+  expired: true,
+  waiting: true,
+} satisfies Record<RenewalAlarm, true>);
 const RENEWAL_RESULTS = keysOf({
   issued: true,
   failed: true,
@@ -115,6 +122,11 @@ export const METRICS = {
     type: 'gauge',
     help: 'When the first of the secrets that are kept expires, in Unix time; absent while there is none.',
     labels: { kind: ['certificate', 'bundle'] },
+  },
+  overdue_identities: {
+    type: 'gauge',
+    help: 'Identities with streams that could not be renewed: failing with more than two thirds of the time until expiry left, pressing with more than one, critical with less; expired; or waiting for a first certificate.',
+    labels: { alarm: RENEWAL_ALARMS },
   },
   renewals_total: {
     type: 'counter',

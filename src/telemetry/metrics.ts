@@ -116,6 +116,7 @@ function createTokenMeter(registry: Registry): TokenMeter {
 /** The gauges that are computed when somebody asks. */
 function createStatusGauges(registry: Registry): (status: AgentStatus) => void {
   const secrets = gauge(registry, 'secrets');
+  const overdue = gauge(registry, 'overdue_identities');
   const expiry = gauge(registry, 'secret_earliest_expiry_timestamp_seconds');
   const roots = gauge(registry, 'bundle_roots');
   const setExpiry = (kind: 'certificate' | 'bundle', expiriesMs: readonly number[]): void => {
@@ -126,6 +127,9 @@ function createStatusGauges(registry: Registry): (status: AgentStatus) => void {
   return ({ identities, bundles }) => {
     for (const status of METRICS.secrets.labels.status) {
       secrets.set({ kind: 'certificate', status }, identities.filter(({ state }) => state === status).length);
+    }
+    for (const alarm of METRICS.overdue_identities.labels.alarm) {
+      overdue.set({ alarm }, identities.filter((identity) => identity.alarm === alarm).length);
     }
     secrets.set({ kind: 'bundle', status: 'ready' }, bundles.length);
     setExpiry(

@@ -113,7 +113,9 @@ function identityRow(identity) {
   const name = identity.podUid === undefined ? identity.spiffeId : identity.spiffeId + ' (pod ' + identity.podUid + ')';
   return [
     element('td', '', name),
-    chipCell(identity.state, LOOKS[identity.state] || 'busy'),
+    identity.alarm === undefined
+      ? chipCell(identity.state, LOOKS[identity.state] || 'busy')
+      : chipCell(identity.state + ', ' + identity.alarm, 'bad'),
     element('td', 'code', identity.serial === undefined ? '' : identity.serial.slice(0, 16)),
     timeCell(identity.issuedAtMs, ago),
     lifeCell(identity.issuedAtMs, identity.notAfterMs),
@@ -126,7 +128,7 @@ function identityRow(identity) {
 
 function matches(identity, wanted) {
   const error = identity.lastError;
-  const text = [identity.spiffeId, identity.podUid, identity.state, identity.serial, error && error.code, error && error.message];
+  const text = [identity.spiffeId, identity.podUid, identity.state, identity.alarm, identity.serial, error && error.code, error && error.message];
   return text.join(' ').toLowerCase().includes(wanted);
 }
 

@@ -12,6 +12,7 @@ test('columns stand under their titles, times are told from now', () => {
   assert.equal(
     text,
     `sds-node-agent 1.2.3, cluster.local, up 3h, 2 connections, 4 streams, ready
+  identities that could not be renewed: 1 expired
 
 identities:
 IDENTITY                                STATE  SERIAL            AGE  EXPIRES         NEXT RENEWAL  STREAMS  LAST ERROR

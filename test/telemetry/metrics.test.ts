@@ -17,6 +17,7 @@ const PROMISED: Readonly<Record<string, readonly string[]>> = {
   first_secret_seconds: [],
   secrets: ['kind', 'status'],
   secret_earliest_expiry_timestamp_seconds: ['kind'],
+  overdue_identities: ['alarm'],
   renewals_total: ['result'],
   ca_requests_total: ['provider', 'operation', 'result'],
   ca_request_duration_seconds: ['provider', 'operation'],
@@ -132,6 +133,8 @@ test('gauges show what the agent holds at the moment of the scrape', async () =>
   assert.equal(before.get('sds_agent_secrets{kind="certificate",status="stale"}'), 1);
   assert.equal(before.get('sds_agent_secrets{kind="certificate",status="issuing"}'), 0);
   assert.equal(before.get('sds_agent_secrets{kind="bundle",status="ready"}'), 1);
+  assert.equal(before.get('sds_agent_overdue_identities{alarm="expired"}'), 1);
+  assert.equal(before.get('sds_agent_overdue_identities{alarm="failing"}'), 0);
   assert.equal(before.get('sds_agent_bundle_roots'), 2);
   const expiry = 'sds_agent_secret_earliest_expiry_timestamp_seconds{kind="certificate"}';
   assert.equal(before.get(expiry), NOW_MS / 1000 - 180);
@@ -140,6 +143,7 @@ test('gauges show what the agent holds at the moment of the scrape', async () =>
   agent.current = { ...SAMPLE_STATUS, identities: web ? [web] : [], bundles: [] };
   const after = await samples();
   assert.equal(after.get('sds_agent_secrets{kind="certificate",status="stale"}'), 0);
+  assert.equal(after.get('sds_agent_overdue_identities{alarm="expired"}'), 0);
   assert.equal(after.get(expiry), (NOW_MS + hours(24)) / 1000);
   assert.equal(after.get('sds_agent_bundle_roots'), 0);
 

@@ -32,6 +32,7 @@ export const SAMPLE_STATUS: AgentStatus = {
     {
       spiffeId: CART,
       state: 'stale',
+      alarm: 'expired',
       serial: '0b',
       issuedAtMs: NOW_MS - hours(24),
       notBeforeMs: NOW_MS - hours(24),
