@@ -12,7 +12,9 @@ import type { IssuedCertificate } from './issuer.ts';
 export interface IdentityEntry {
   /** The newest certificate that was verified; perhaps expired by now. */
   readonly certificate: IssuedCertificate | undefined;
-  /** When it was obtained. */
+  /** A newer one that is not valid yet. */
+  readonly pending: IssuedCertificate | undefined;
+  /** When the certificate was obtained. */
   readonly issuedAtMs: number | undefined;
   readonly issuing: boolean;
   /** Failures since the last success. */
@@ -25,6 +27,7 @@ export interface IdentityEntry {
 /** Somebody asked for the identity, and nothing was done yet. */
 export const WANTED: IdentityEntry = {
   certificate: undefined,
+  pending: undefined,
   issuedAtMs: undefined,
   issuing: false,
   failures: 0,
@@ -40,7 +43,18 @@ export function started(entry: IdentityEntry): IdentityEntry {
 /** The CA answered with a certificate that was verified. */
 export function issued(entry: IdentityEntry, certificate: IssuedCertificate, issuedAtMs: number): IdentityEntry {
   const rotations = entry.rotations + (entry.certificate === undefined ? 0 : 1);
-  return { certificate, issuedAtMs, issuing: false, failures: 0, lastFailure: undefined, rotations };
+  const pending = undefined;
+  return { certificate, pending, issuedAtMs, issuing: false, failures: 0, lastFailure: undefined, rotations };
+}
+
+/** The CA answered with a certificate that is right and not valid yet; what was there stays until it is. */
+export function postponed(
+  entry: IdentityEntry,
+  pending: IssuedCertificate,
+  error: AgentError,
+  atMs: number,
+): IdentityEntry {
+  return { ...failed(entry, error, atMs), pending };
 }
 
 /** The try came to nothing; what was there stays. */

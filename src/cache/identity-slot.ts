@@ -3,7 +3,17 @@ import type { Caller, Identity, Token } from '../core/caller.ts';
 import type { IdentityStatus } from '../core/status-report.ts';
 import { alarmOf } from './alarm.ts';
 import { Audience } from './audience.ts';
-import { failed, type IdentityEntry, issued, servable, started, stateOf, tokenless, WANTED } from './identity-entry.ts';
+import {
+  failed,
+  type IdentityEntry,
+  issued,
+  postponed,
+  servable,
+  started,
+  stateOf,
+  tokenless,
+  WANTED,
+} from './identity-entry.ts';
 import type { IssuedCertificate } from './issuer.ts';
 
 interface Waiter {
@@ -36,6 +46,12 @@ export class IdentitySlot {
 
   servable(nowMs: number): IssuedCertificate | undefined {
     return servable(this.#entry, nowMs);
+  }
+
+  /** The certificate that was not valid yet when it was issued, if it is now. */
+  pendingAt(nowMs: number): IssuedCertificate | undefined {
+    const { pending } = this.#entry;
+    return pending !== undefined && pending.notBeforeMs <= nowMs && nowMs < pending.notAfterMs ? pending : undefined;
   }
 
   /** Takes the caller's token if it lasts longer than the one that is known. Returns whether it was waited for. */
@@ -72,8 +88,10 @@ export class IdentitySlot {
     this.#settleWaiters(undefined);
   }
 
-  fail(error: AgentError, atMs: number): void {
-    this.#entry = failed(this.#entry, error, atMs);
+  /** @param pending what the try has brought nevertheless, for later */
+  fail(error: AgentError, atMs: number, pending?: IssuedCertificate): void {
+    this.#entry =
+      pending === undefined ? failed(this.#entry, error, atMs) : postponed(this.#entry, pending, error, atMs);
     this.#settleWaiters(error);
   }
 

@@ -8,6 +8,9 @@ import { createKeyPair, type KeyPair, type KeySpec, type PrivateKeyEncoding } fr
 import { type VerifiedIssuance, verifyIssuance } from '../keys/verify-issuance.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 
+/** A certificate that begins this much later is kept until then: many a CA's clock is a little ahead. */
+const AHEAD_MS = 5 * 60 * 1000;
+
 /** What is asked of the CA, for every identity alike. */
 export interface IssuancePolicy {
   readonly key: KeySpec;
@@ -27,7 +30,7 @@ export interface TrustedRoots {
   takenOver(signal: AbortSignal): Promise<DerCertificates>;
 }
 
-/** A certificate as the cache keeps it. */
+/** A certificate as the cache keeps it. It begins in the future where the CA's clock is ahead. */
 export interface IssuedCertificate extends CertificateSecret {
   /** The roots that it leads to, DER: a peer has to have one of them. */
   readonly anchors: DerCertificates;
@@ -64,7 +67,14 @@ export class Issuer {
     );
     const verify = (trusted: DerCertificates): VerifiedIssuance => {
       const nowMs = this.#clock.now();
-      return verifyIssuance({ chain, roots: trusted, spiffeId, publicKeyDer: keyPair.publicKeyDer, nowMs });
+      return verifyIssuance({
+        chain,
+        roots: trusted,
+        spiffeId,
+        publicKeyDer: keyPair.publicKeyDer,
+        nowMs,
+        aheadMs: AHEAD_MS,
+      });
     };
     const verified = await this.#verifyOrRefresh(verify, signal);
     return toSecret(verified, spiffeId, keyPair, keyEncoding);

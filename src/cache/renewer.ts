@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { CacheMeter } from '../core/meters.ts';
 import type { IdentityStatus } from '../core/status-report.ts';
+import { notYetValid } from '../keys/verify-issuance.ts';
 import { RateWindow } from '../runtime/rate-window.ts';
 import { Agenda } from './agenda.ts';
 import { alarmOf } from './alarm.ts';
@@ -114,6 +115,12 @@ export class Renewer {
 
   async #attempt(slot: IdentitySlot): Promise<void> {
     const { issuer, clock } = this.#parts;
+    const pending = slot.pendingAt(clock.now());
+    if (pending !== undefined) {
+      slot.start();
+      this.#publish(slot, pending);
+      return;
+    }
     const token = slot.tokenAt(clock.now());
     if (token === undefined) {
       this.#sendForToken(slot);
@@ -123,7 +130,9 @@ export class Renewer {
     if (slot.entry.failures > 0) this.#parts.onRetry();
     slot.start();
     try {
-      this.#publish(slot, await issuer.issue(slot.identity, token, this.#life.signal));
+      const certificate = await issuer.issue(slot.identity, token, this.#life.signal);
+      if (clock.now() < certificate.notBeforeMs) this.#postpone(slot, certificate);
+      else this.#publish(slot, certificate);
     } catch (thrown) {
       this.#fail(slot, toAgentError(thrown));
     }
@@ -147,16 +156,26 @@ export class Renewer {
     slot.succeed(certificate, nowMs);
   }
 
-  #fail(slot: IdentitySlot, error: AgentError): void {
+  #postpone(slot: IdentitySlot, pending: IssuedCertificate): void {
+    const what = notYetValid(pending.notBeforeMs, this.#parts.clock.now());
+    const error = new AgentError(
+      'ca-answer-invalid',
+      `the CA's certificate ${what}; it is kept and served from then on`,
+    );
+    this.#fail(slot, error, pending);
+  }
+
+  /** @param pending what the try has brought nevertheless: the next one is to publish it */
+  #fail(slot: IdentitySlot, error: AgentError, pending?: IssuedCertificate): void {
     const { clock, meter, policy, random } = this.#parts;
     const nowMs = clock.now();
     const held = slot.servable(nowMs);
     const failure = { error, failures: slot.entry.failures + 1, lifeLeftMs: held && held.notAfterMs - nowMs };
-    const retryAtMs = nowMs + retryDelayMs(failure, random());
+    const retryAtMs = pending?.notBeforeMs ?? nowMs + retryDelayMs(failure, random());
     meter.renewed(error.disposition === 'transient' ? 'failed' : 'refused');
     this.#rate.pause(pauseMs(error));
     this.#agenda.plan(slot, retryAtMs);
-    slot.fail(error, nowMs);
+    slot.fail(error, nowMs, pending);
     const alarm = alarmOf(slot.entry, policy.ratio, nowMs) ?? 'failing';
     const notAfterMs = slot.entry.certificate?.notAfterMs;
     this.#failureLog.failed({ spiffeId: slot.identity.spiffeId, error, alarm, retryAtMs, notAfterMs });

@@ -89,9 +89,12 @@ export class SecretCache implements SecretStore {
     return [...this.#slots.values()].map((slot) => this.#renewer.statusOf(slot, nowMs));
   }
 
-  /** Every certificate that was issued and not replaced, perhaps expired by now. */
+  /** Every certificate that may be served, now or later, unless it has expired. */
   *held(): Generator<IssuedCertificate> {
-    for (const { entry } of this.#slots.values()) if (entry.certificate !== undefined) yield entry.certificate;
+    for (const { entry } of this.#slots.values()) {
+      if (entry.certificate !== undefined) yield entry.certificate;
+      if (entry.pending !== undefined) yield entry.pending;
+    }
   }
 
   bundles(): BundleStatus[] {

@@ -18,6 +18,8 @@ export interface Issuance {
   /** SubjectPublicKeyInfo in DER of the key that the request was made with. */
   readonly publicKeyDer: Uint8Array;
   readonly nowMs: number;
+  /** The chain may begin this much in the future, and must not be served before; 0 unless said. */
+  readonly aheadMs?: number;
 }
 
 /** A chain that every peer with these roots accepts. */
@@ -26,6 +28,7 @@ export interface VerifiedIssuance {
   readonly chainPem: Buffer;
   /** The leaf's, in lower-case hex. */
   readonly serial: string;
+  /** When the last certificate of the chain begins. */
   readonly notBeforeMs: number;
   /** When the first certificate of the chain expires, its root included: with it the chain is of no use any more. */
   readonly notAfterMs: number;
@@ -50,7 +53,7 @@ export function verifyIssuance(issuance: Issuance): VerifiedIssuance {
   }
 }
 
-function verify({ chain, roots, spiffeId, publicKeyDer, nowMs }: Issuance): VerifiedIssuance {
+function verify({ chain, roots, spiffeId, publicKeyDer, nowMs, aheadMs = 0 }: Issuance): VerifiedIssuance {
   const [leaf, ...issuers] = parseChain(chain);
   if (leaf === undefined) throw fault('its chain is empty');
   if (issuers.some((issuer) => sameBytes(issuer.publicKeyDer, publicKeyDer))) {
@@ -58,13 +61,13 @@ function verify({ chain, roots, spiffeId, publicKeyDer, nowMs }: Issuance): Veri
   }
   verifyLeaf(leaf, spiffeId, publicKeyDer);
   const path = withoutRoot([leaf, ...issuers]);
-  const anchors = verifyPath(path, parseRoots(roots), nowMs);
+  const anchors = verifyPath(path, parseRoots(roots), { nowMs, aheadMs });
   const ders = path.map(({ der }) => der);
   const chainPem = Buffer.from(toPemBundle('CERTIFICATE', ders));
   return {
     chainPem,
     serial: leaf.serial,
-    notBeforeMs: leaf.notBeforeMs,
+    notBeforeMs: Math.max(...path.map(({ notBeforeMs }) => notBeforeMs)),
     notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs), latestOf(anchors)),
     anchors: anchors.map(({ der }) => der),
     version: sha256Hex(chainPem).slice(0, 32),
@@ -123,18 +126,20 @@ function withoutRoot(chain: readonly Certificate[]): readonly Certificate[] {
   return chain.length > 1 && last !== undefined && isSelfSigned(last) ? chain.slice(0, -1) : chain;
 }
 
+type When = Required<Pick<Issuance, 'nowMs' | 'aheadMs'>>;
+
 /** Gives the roots that it leads to, at least one. */
-function verifyPath(path: readonly Certificate[], roots: readonly Certificate[], nowMs: number): Certificate[] {
+function verifyPath(path: readonly Certificate[], roots: readonly Certificate[], when: When): Certificate[] {
   for (const [index, certificate] of path.entries()) {
     verifyExtensions(certificate, nameOf(index));
-    verifyTime(certificate, nameOf(index), nowMs);
+    verifyTime(certificate, nameOf(index), when);
     if (index > 0) verifyIssuer(certificate, nameOf(index), index - 1);
     const next = path[index + 1];
     if (next !== undefined && !isSigned(certificate, index, next)) {
       throw fault(`${nameOf(index)} is not signed by ${nameOf(index + 1)}: each must be signed by the next`);
     }
   }
-  return verifyAnchors(path, roots, nowMs);
+  return verifyAnchors(path, roots, when.nowMs);
 }
 
 function verifyAnchors(path: readonly Certificate[], roots: readonly Certificate[], nowMs: number): Certificate[] {
@@ -146,7 +151,7 @@ function verifyAnchors(path: readonly Certificate[], roots: readonly Certificate
   const valid = anchors.filter((root) => root.notBeforeMs <= nowMs && nowMs < root.notAfterMs);
   const preferred = valid[0] ?? anchors[0];
   if (preferred === undefined) throw fault(`its chain does not reach any of the ${roots.length} trusted roots`);
-  verifyTime(preferred, 'its root', nowMs);
+  verifyTime(preferred, 'its root', { nowMs, aheadMs: 0 });
   if (!isAnchor(preferred)) verifyIssuer(preferred, 'its root', path.length - 1);
   return valid;
 }
@@ -170,14 +175,19 @@ function verifyExtensions(certificate: Certificate, name: string): void {
   }
 }
 
-function verifyTime({ notBeforeMs, notAfterMs }: Certificate, name: string, nowMs: number): void {
-  if (nowMs < notBeforeMs) {
-    const times = `valid from ${toIsoTime(notBeforeMs)}, and here it is ${toIsoTime(nowMs)}`;
-    throw fault(`${name} is not yet valid (${times}): look at the clocks of the CA and of this node`);
-  }
+function verifyTime({ notBeforeMs, notAfterMs }: Certificate, name: string, { nowMs, aheadMs }: When): void {
+  if (nowMs + aheadMs < notBeforeMs) throw fault(`${name} ${notYetValid(notBeforeMs, nowMs)}`);
   if (nowMs >= notAfterMs) {
-    throw fault(`${name} has expired at ${toIsoTime(notAfterMs)}, and here it is ${toIsoTime(nowMs)}`);
+    const clocks = "if it is new, the clock of the CA is behind, or this node's ahead";
+    throw fault(`${name} has expired at ${toIsoTime(notAfterMs)}, and here it is ${toIsoTime(nowMs)}: ${clocks}`);
   }
+}
+
+/** What is wrong with a certificate that begins in the future, and which clocks to look at. */
+export function notYetValid(notBeforeMs: number, nowMs: number): string {
+  const times = `valid from ${toIsoTime(notBeforeMs)}, and here it is ${toIsoTime(nowMs)}`;
+  const skew = `the CA's is ahead, or this node's behind, by ${Math.ceil((notBeforeMs - nowMs) / 1000)} s or more`;
+  return `is not yet valid (${times}): look at the clocks of the CA and of this node, ${skew}`;
 }
 
 /** @param below how many intermediates stand between the certificate and the leaf */
