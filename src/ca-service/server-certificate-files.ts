@@ -3,6 +3,7 @@ import { AgentError } from '../core/agent-error.ts';
 import type { Log } from '../core/log.ts';
 import { Redacted } from '../core/redacted.ts';
 import type { ShowServerCertificate } from '../core/server-certificate.ts';
+import { sha256Hex } from '../keys/digest.ts';
 
 export interface ServerCertificateFilesOptions {
   /** PEM, leaf first. */
@@ -16,8 +17,8 @@ export interface ServerCertificateFilesOptions {
 /** A TLS server's certificate from two files that somebody else replaces now and then. */
 export class ServerCertificateFiles {
   readonly #options: ServerCertificateFilesOptions;
-  /** What was read last, good or not: the same is not tried twice. */
-  #seen: { readonly certificate: Buffer; readonly key: Redacted<Buffer> } | undefined;
+  /** A digest of what was read last, good or not: the same is not tried twice. */
+  #seen: string | undefined;
 
   constructor(options: ServerCertificateFilesOptions) {
     this.#options = options;
@@ -30,11 +31,12 @@ export class ServerCertificateFiles {
   async refresh(): Promise<void> {
     const { certificateFile, keyFile, show, log } = this.#options;
     const certificate = await read(certificateFile, '--tls-cert');
-    const key = new Redacted(await read(keyFile, '--tls-key'));
-    if (this.#seen?.certificate.equals(certificate) && this.#seen.key.reveal().equals(key.reveal())) return;
-    this.#seen = { certificate, key };
+    const key = await read(keyFile, '--tls-key');
+    const digest = sha256Hex(Buffer.concat([certificate, key]));
+    if (digest === this.#seen) return;
+    this.#seen = digest;
     try {
-      show({ chainPem: certificate.toString(), keyPem: key });
+      show({ chainPem: certificate.toString(), keyPem: new Redacted(key) });
     } catch (cause) {
       const files = `${certificateFile} and ${keyFile} (--tls-cert, --tls-key)`;
       const fault = cause instanceof Error ? cause.message : 'unknown error';
