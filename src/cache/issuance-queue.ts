@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { Background } from '../runtime/background.ts';
-import type { RateWindow } from '../runtime/rate-window.ts';
+import type { RateWindow, Reservation } from '../runtime/rate-window.ts';
 
 /** Foreground: somebody waits for it. Background: what is there is still good. */
 export type Lane = 'foreground' | 'background';
@@ -13,7 +13,8 @@ export interface IssuanceQueueParts<Key> {
   readonly maxInFlight: number;
   /** How many may begin within a second. */
   readonly rate: RateWindow;
-  readonly work: (key: Key) => Promise<void>;
+  /** @param begin is to be called when the CA is asked: only then it counts for the rate */
+  readonly work: (key: Key, begin: () => void) => Promise<void>;
   /** Is told what `work` throws. */
   readonly onError: (thrown: unknown) => void;
   readonly clock: Clock;
@@ -84,9 +85,9 @@ export class IssuanceQueue<Key> {
       }
       const key = this.#takeNext();
       if (key === undefined) return;
-      rate.begin();
       this.#running.add(key);
-      this.#background.start(() => this.#run(key));
+      const reservation = rate.reserve();
+      this.#background.start(() => this.#run(key, reservation));
     }
   }
 
@@ -114,10 +115,11 @@ export class IssuanceQueue<Key> {
     return isBackground ? 'background' : 'foreground';
   }
 
-  async #run(key: Key): Promise<void> {
+  async #run(key: Key, reservation: Reservation): Promise<void> {
     try {
-      await this.#parts.work(key);
+      await this.#parts.work(key, reservation.begin);
     } finally {
+      reservation[Symbol.dispose]();
       this.#running.delete(key);
       const again = this.#again.get(key);
       this.#again.delete(key);

@@ -53,8 +53,16 @@ export class Issuer {
     this.#policy = policy;
   }
 
-  /** @throws AgentError of the `ca-*` family */
-  async issue({ spiffeId }: Identity, token: Token, signal: AbortSignal): Promise<IssuedCertificate> {
+  /**
+   * @param onAsk is called when the CA is asked, if that comes about
+   * @throws AgentError of the `ca-*` family
+   */
+  async issue(
+    { spiffeId }: Identity,
+    token: Token,
+    onAsk: () => void,
+    signal: AbortSignal,
+  ): Promise<IssuedCertificate> {
     // Before the certificate: where roots change, everybody has to trust the new one first.
     await this.#roots.known(signal);
     const keyPair = await createKeyPair(this.#policy.key);
@@ -62,6 +70,7 @@ export class Issuer {
     const { ttlMs, timeLimitMs, keyEncoding } = this.#policy;
     const onTimeout = (): AgentError =>
       new AgentError('ca-timeout', `${this.#provider.name} did not sign within ${timeLimitMs} ms`);
+    onAsk();
     const chain = await withTimeLimit(this.#clock, timeLimitMs, signal, onTimeout, (limited) =>
       this.#provider.sign({ id: spiffeId, csr, ttlMs, token }, limited),
     );

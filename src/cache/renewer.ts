@@ -1,6 +1,5 @@
 import { AgentError, toAgentError } from '../core/agent-error.ts';
 import { toIsoTime } from '../core/calendar.ts';
-import type { Identity, Token } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { CacheMeter } from '../core/meters.ts';
@@ -12,12 +11,12 @@ import { alarmOf } from './alarm.ts';
 import { FailureLog } from './failure-log.ts';
 import type { IdentitySlot } from './identity-slot.ts';
 import { IssuanceQueue } from './issuance-queue.ts';
-import type { IssuedCertificate } from './issuer.ts';
+import type { IssuedCertificate, Issuer } from './issuer.ts';
 import { type RenewalPolicy, renewAtMs } from './lifetime.ts';
 import { pauseMs, retryDelayMs, tokenPatienceMs } from './retry-policy.ts';
 
 export interface RenewerParts {
-  readonly issuer: { issue(identity: Identity, token: Token, signal: AbortSignal): Promise<IssuedCertificate> };
+  readonly issuer: Pick<Issuer, 'issue'>;
   readonly policy: RenewalPolicy;
   /** At most so many issuances are in flight together … */
   readonly maxInFlight: number;
@@ -55,7 +54,7 @@ export class Renewer {
     this.#queue = new IssuanceQueue({
       maxInFlight: parts.maxInFlight,
       rate: this.#rate,
-      work: (slot) => this.#attempt(slot),
+      work: (slot, begin) => this.#attempt(slot, begin),
       onError: (error) => parts.log.error('bug: the renewal of an identity was broken off', { error }),
       clock: parts.clock,
       signal: this.#life.signal,
@@ -113,7 +112,7 @@ export class Renewer {
     return waited ? 'foreground' : 'background';
   }
 
-  async #attempt(slot: IdentitySlot): Promise<void> {
+  async #attempt(slot: IdentitySlot, begin: () => void): Promise<void> {
     const { issuer, clock } = this.#parts;
     const pending = slot.pendingAt(clock.now());
     if (pending !== undefined) {
@@ -130,7 +129,7 @@ export class Renewer {
     if (slot.entry.failures > 0) this.#parts.onRetry();
     slot.start();
     try {
-      const certificate = await issuer.issue(slot.identity, token, this.#life.signal);
+      const certificate = await issuer.issue(slot.identity, token, begin, this.#life.signal);
       if (clock.now() < certificate.notBeforeMs) this.#postpone(slot, certificate);
       else this.#publish(slot, certificate);
     } catch (thrown) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IssuanceQueue, type Lane } from '../../src/cache/issuance-queue.ts';
-import { RateWindow } from '../../src/runtime/rate-window.ts';
+import { RateWindow, WINDOW_MS } from '../../src/runtime/rate-window.ts';
 import { FakeClock, seconds, settle } from '../fakes/fake-clock.ts';
 
 /** A queue whose work is done when the test says so. */
@@ -20,8 +20,9 @@ class QueueWorld {
     this.queue = new IssuanceQueue({
       maxInFlight,
       rate: this.rate,
-      work: (key) => {
+      work: (key, begin) => {
         this.begun.push(key);
+        begin();
         return new Promise((resolve) => this.#running.set(key, resolve));
       },
       onError: (thrown) => this.errors.push(thrown),
@@ -88,12 +89,12 @@ test('no more begin within a second than allowed, however fast they end, and non
   world.addAll('foreground', ...Array.from({ length: 25 }, (_, index) => `${index}`));
   await world.finishAll();
   assert.equal(world.begun.length, 10);
-  await world.clock.advance(seconds(1) - 1);
+  await world.clock.advance(WINDOW_MS - 1);
   assert.equal(world.begun.length, 10);
   await world.clock.advance(1);
   await world.finishAll();
   assert.equal(world.begun.length, 20);
-  await world.clock.advance(seconds(1));
+  await world.clock.advance(WINDOW_MS);
   await world.finishAll();
   assert.equal(world.begun.length, 25);
   assert.equal(world.clock.sleeping, 0, 'nobody waits, so no timer runs');
