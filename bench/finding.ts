@@ -1,5 +1,5 @@
 /** How a value is written: `ratio` 1.08 ×, `exponent` 1.01, times and sizes in their unit. */
-export type Unit = 'ratio' | 'exponent' | 'ms' | '% of a core' | 'MB' | 'streams' | 'at once';
+export type Unit = 'ratio' | 'exponent' | 'ms' | '% of a core' | 'MB' | 'streams' | 'at once' | 'a second';
 
 /** One target and what was measured against it. */
 export interface Finding {

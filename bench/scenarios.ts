@@ -4,6 +4,8 @@ import { firstSecrets } from './scenarios/first-secrets.ts';
 import { freshMemory } from './scenarios/fresh-memory.ts';
 import { growth } from './scenarios/growth.ts';
 import { idleStreams } from './scenarios/idle-streams.ts';
+import { outage } from './scenarios/outage.ts';
+import { recovery } from './scenarios/recovery.ts';
 import { renewalPush } from './scenarios/renewal-push.ts';
 
 /** Everything that is measured, in the order of the report. */
@@ -14,4 +16,6 @@ export const SCENARIOS: readonly Scenario[] = [
   idleStreams,
   freshMemory,
   growth,
+  recovery,
+  outage,
 ];

@@ -8,6 +8,7 @@ const DECIMALS = {
   MB: 1,
   streams: 0,
   'at once': 0,
+  'a second': 0,
 } satisfies Record<Unit, number>;
 
 /** A value for people: `1.08 × floor`, `1.01`, `4.2 ms`. */
