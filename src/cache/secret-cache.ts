@@ -12,7 +12,7 @@ import { IdentitySlot } from './identity-slot.ts';
 import type { IssuedCertificate } from './issuer.ts';
 import { Renewer, type RenewerParts } from './renewer.ts';
 
-/** How long `renew` waits for one identity: for the CA, and perhaps for an Envoy to bring a fresh token. */
+/** How long `renew` waits for one identity whose turn it is: for the CA, and perhaps for an Envoy with a fresh token. */
 const RENEW_PATIENCE_MS = 60_000;
 
 export interface SecretCacheParts extends Omit<RenewerParts, 'onSetBack'> {
@@ -29,6 +29,7 @@ export class SecretCache implements SecretStore {
   readonly #bundles: BundleKeeper;
   readonly #clock: Clock;
   readonly #forgetAfterMs: number;
+  readonly #maxPerSecond: number;
   readonly #slots = new Map<string, IdentitySlot>();
   readonly #renewer: Renewer;
   readonly #forgetting: Agenda<IdentitySlot>;
@@ -37,6 +38,7 @@ export class SecretCache implements SecretStore {
     this.#bundles = parts.bundles;
     this.#clock = parts.clock;
     this.#forgetAfterMs = parts.forgetAfterMs;
+    this.#maxPerSecond = parts.maxPerSecond;
     this.#renewer = new Renewer({ ...parts, onSetBack: () => this.#renewNotYetValid() });
     this.#forgetting = new Agenda(parts.clock, (slot) => this.#forget(slot));
   }
@@ -114,7 +116,9 @@ export class SecretCache implements SecretStore {
     if (slots.length === 0 && which !== 'all') {
       throw new AgentError('request-name-unknown', `no certificate of ${which.spiffeId} is held here`);
     }
-    const outcomes = await Promise.allSettled(slots.map((slot) => this.#renewOne(slot, signal)));
+    // Together they wait for their turn as long as the rate makes them.
+    const patienceMs = RENEW_PATIENCE_MS + (1000 * slots.length) / this.#maxPerSecond;
+    const outcomes = await Promise.allSettled(slots.map((slot) => this.#renewOne(slot, patienceMs, signal)));
     const failure = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
     return slots.map(({ identity }) => identity.spiffeId);
@@ -160,13 +164,14 @@ export class SecretCache implements SecretStore {
     if (slot.learnToken(caller)) this.#renewer.renewSoon(slot);
   }
 
-  async #renewOne(slot: IdentitySlot, signal: AbortSignal): Promise<void> {
+  async #renewOne(slot: IdentitySlot, patienceMs: number, signal: AbortSignal): Promise<void> {
     const { spiffeId } = slot.identity;
     const onTimeout = (): AgentError => {
       const why = slot.entry.lastFailure?.error.message ?? 'the CA has not answered';
-      return new AgentError('secret-not-ready', `${spiffeId} was not renewed within a minute: ${why}`);
+      const seconds = Math.round(patienceMs / 1000);
+      return new AgentError('secret-not-ready', `${spiffeId} was not renewed within ${seconds} s: ${why}`);
     };
-    await withTimeLimit(this.#clock, RENEW_PATIENCE_MS, signal, onTimeout, () => this.#renewer.renewNow(slot));
+    await withTimeLimit(this.#clock, patienceMs, signal, onTimeout, () => this.#renewer.renewNow(slot));
   }
 
   #forget(slot: IdentitySlot): void {

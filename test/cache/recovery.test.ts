@@ -60,6 +60,15 @@ test('after an outage 500 identities that are due are renewed within minutes, ge
   assert.equal(world.ca.requests.length, 2 * IDENTITIES + 1);
 });
 
+test('a renewal of all waits for the turn of the last, however slowly the CA may be asked', async () => {
+  await using world = await CacheWorld.start({ maxPerSecond: 1 });
+  for (let index = 0; index < 90; index++) world.listen(world.caller(`w${index}`));
+  await advanceUntil(world, () => world.renewals.length === 90);
+  const renewed = world.cache.renew('all', new AbortController().signal);
+  await advanceUntil(world, () => world.renewals.length === 180);
+  assert.equal((await renewed).length, 90);
+});
+
 test('a CA that is overloaded and says so is asked by few until it wants to be', async () => {
   await using world = await CacheWorld.start(LIMITS);
   world.faulty.capacityPerSecond = 0;
