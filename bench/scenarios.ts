@@ -3,6 +3,7 @@ import { coldIdentities } from './scenarios/cold-identities.ts';
 import { firstSecrets } from './scenarios/first-secrets.ts';
 import { freshMemory } from './scenarios/fresh-memory.ts';
 import { growth } from './scenarios/growth.ts';
+import { herd } from './scenarios/herd.ts';
 import { idleStreams } from './scenarios/idle-streams.ts';
 import { outage } from './scenarios/outage.ts';
 import { recovery } from './scenarios/recovery.ts';
@@ -16,6 +17,7 @@ export const SCENARIOS: readonly Scenario[] = [
   idleStreams,
   freshMemory,
   growth,
+  herd,
   recovery,
   outage,
 ];
