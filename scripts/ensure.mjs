@@ -1,5 +1,5 @@
 import { ensureBuild } from './ensure/build.mjs';
-import { ensureEnvoy } from './ensure/envoy.mjs';
+import { envoy } from './ensure/envoy.mjs';
 import { exclusively } from './ensure/exclusively.mjs';
 import { ensurePackages } from './ensure/packages.mjs';
 import { shout } from './ensure/progress.mjs';
@@ -18,7 +18,7 @@ export async function ensureBuilt() {
 /** The same and Envoy; gives the path of its binary. Rejects when Envoy cannot be had. */
 export async function ensureReady() {
   await ensureBuilt();
-  return exclusively(ensureEnvoy);
+  return exclusively(envoy.ensure);
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -1,8 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { envoy } from './ensure/envoy.mjs';
+import { exclusively } from './ensure/exclusively.mjs';
+import { openBao } from './ensure/openbao.mjs';
 import { shout } from './ensure/progress.mjs';
 import { inRepository, REPOSITORY } from './ensure/repository.mjs';
-import { ensureBuilt, ensureReady } from './ensure.mjs';
+import { ensureBuilt } from './ensure.mjs';
 import { reportCoverage } from './test/coverage.mjs';
 import { runNodeTest } from './test/run-node-test.mjs';
 
@@ -13,7 +16,12 @@ import { runNodeTest } from './test/run-node-test.mjs';
 async function main(argv) {
   const options = argv.filter((arg) => arg.startsWith('-') && arg !== '--coverage');
   const filters = argv.filter((arg) => !arg.startsWith('-'));
-  const env = { ...process.env, ...(await envoyEnvironment()) };
+  await ensureBuilt();
+  const env = {
+    ...process.env,
+    ...(await binaryEnvironment(envoy, 'ENVOY_UNAVAILABLE')),
+    ...(await binaryEnvironment(openBao, 'OPENBAO_UNAVAILABLE')),
+  };
 
   const files = testFiles().filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)));
   if (files.length === 0) throw new Error(`no test file matches ${filters.join(' ')}`);
@@ -24,15 +32,13 @@ async function main(argv) {
   return status;
 }
 
-/** What tells the tests where Envoy is, or that it could not be had. In CI the tests then fail by themselves. */
-async function envoyEnvironment() {
-  await ensureBuilt();
+/** What tells the tests where a binary is, or that it could not be had. In CI the tests then fail by themselves. */
+async function binaryEnvironment({ name, variable, ensure }, unavailable) {
   try {
-    return { ENVOY_BIN: await ensureReady() };
-  } catch (error) {
-    const { message } = error;
-    shout(['The tests with a real Envoy DO NOT RUN: Envoy could not be had.', message, 'Set ENVOY_BIN to one.']);
-    return process.env.CI === 'true' ? {} : { ENVOY_UNAVAILABLE: message };
+    return { [variable]: await exclusively(ensure) };
+  } catch ({ message }) {
+    shout([`The tests with a real ${name} DO NOT RUN: ${name} could not be had.`, message, `Set ${variable} to one.`]);
+    return process.env.CI === 'true' ? {} : { [unavailable]: message };
   }
 }
 
