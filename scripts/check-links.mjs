@@ -5,12 +5,15 @@ import { REPOSITORY } from './ensure/repository.mjs';
 /**
  * Verifies every relative link of the Markdown files at the root and in docs/: the file is there, and the heading too
  * where one is named. A link to a test file says a test's name, in which `…` stands for what varies; that test has to
- * be there.
+ * be there. A block of shell commands that begins with `# examples/…` has to be what that script holds below its
+ * first line.
  */
 const TEST_FILE = /\.test\.ts$/;
 const LINK = /!?\[([^\]]*)\]\(([^()\s]+)\)/g;
 
-const faults = markdownFiles().flatMap(faultsOf);
+const EXAMPLE = /^```sh\n# (examples\/\S+)\n([\s\S]*?)^```$/gm;
+
+const faults = markdownFiles().flatMap((file) => [...faultsOf(file), ...exampleFaultsOf(file)]);
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) process.exitCode = 1;
 
@@ -30,6 +33,18 @@ function faultsOf(file) {
     .map((link) => ({ link, fault: faultOf(file, link) }))
     .filter(({ fault }) => fault !== undefined)
     .map(({ link, fault }) => `${relative(REPOSITORY, file)}: [${link.text}](${link.target}): ${fault}`);
+}
+
+function exampleFaultsOf(file) {
+  const examples = Array.from(readFileSync(file, 'utf8').matchAll(EXAMPLE), ([, path, shown]) => ({ path, shown }));
+  return examples
+    .filter(({ path, shown }) => shown !== commandsOf(join(REPOSITORY, path)))
+    .map(({ path }) => `${relative(REPOSITORY, file)}: the commands are not those of ${path}`);
+}
+
+/** Without the line that names the shell. */
+function commandsOf(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8').replace(/^#!.*\n/, '') : undefined;
 }
 
 function faultOf(file, { text, target }) {
