@@ -22,7 +22,13 @@ const LOADERS: ReadonlyMap<string, Loader> = new Map<string, Loader>([
     },
   ],
   ['Citadel', notYet],
-  ['VaultCA', notYet],
+  [
+    'VaultCA',
+    async (settings) => {
+      const { loadVaultProvider } = await import('./vault/load-vault-provider.ts');
+      return { provider: loadVaultProvider(settings) };
+    },
+  ],
   ['Custom', notYet],
 ]);
 

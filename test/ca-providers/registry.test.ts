@@ -21,7 +21,7 @@ test('Embedded is loaded with a root that can be rotated', async (t) => {
   assert.equal(rotatableRoot?.rootStage, 'single');
 });
 
-for (const provider of ['Citadel', 'VaultCA', 'Custom']) {
+for (const provider of ['Citadel', 'Custom']) {
   test(`${provider} says that this build does not have it`, async () => {
     await assert.rejects(loadCaProvider(provider, settings), {
       code: 'settings-invalid',

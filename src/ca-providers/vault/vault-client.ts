@@ -1,0 +1,133 @@
+import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { AgentError } from '../../core/agent-error.ts';
+import { Redacted } from '../../core/redacted.ts';
+import { throwIfAborted } from '../or-aborted.ts';
+import { toConnectionError } from './connection-error.ts';
+import { type Reasons, readReasons } from './reasons.ts';
+import type { VaultOptions } from './vault-options.ts';
+
+/** A request below `/v1/`. */
+export interface VaultRequest {
+  readonly method: 'GET' | 'PUT';
+  readonly path: string;
+  readonly token?: Redacted<string>;
+  /** The fields of the JSON object that is sent. */
+  readonly body?: Readonly<Record<string, string | boolean | Redacted<string>>>;
+}
+
+/** What Vault answered, whether it did what was asked or not. */
+export interface VaultAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** Of an answer from 400 on; undefined where it gives none in Vault's way. */
+  readonly reasons: Reasons | undefined;
+  readonly retryAfterMs: number | undefined;
+  /** The host that a redirect leads to. */
+  readonly redirectHost: string | undefined;
+}
+
+/** Ours have a few kilobytes. */
+const LARGEST_ANSWER_BYTES = 1 << 20;
+/** Shorter than the five minutes after which Vault closes an idle connection, so that none is used while it goes. */
+const IDLE_MS = 30_000;
+const MOST_IDLE_SOCKETS = 8;
+/** Longer than that, and an answer would silence an identity for good. */
+const LONGEST_RETRY_AFTER_MS = 10 * 60 * 1000;
+
+/**
+ * Sends requests to one Vault. Connections are kept for the next request; idle ones neither keep the process alive
+ * nor stay long. Redirects are not followed, because a token must not go where no setting says.
+ */
+export class VaultClient {
+  readonly #base: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #agent: HttpAgent | HttpsAgent;
+  readonly #request: typeof requestHttp;
+
+  constructor({ address, namespace, tlsRoots }: Pick<VaultOptions, 'address' | 'namespace' | 'tlsRoots'>) {
+    this.#base = `${address}/v1/`;
+    // Vault's own agent and proxy may refuse requests without `X-Vault-Request`.
+    this.#headers = { 'X-Vault-Request': 'true', ...(namespace !== undefined && { 'X-Vault-Namespace': namespace }) };
+    const keep = { keepAlive: true, timeout: IDLE_MS, maxFreeSockets: MOST_IDLE_SOCKETS };
+    const isTls = address.startsWith('https:');
+    this.#agent = isTls
+      ? new HttpsAgent({ ...keep, ...(tlsRoots !== undefined && { ca: tlsRoots }) })
+      : new HttpAgent(keep);
+    this.#request = isTls ? requestHttps : requestHttp;
+  }
+
+  /**
+   * The answer, whatever its status. When the signal aborts, the connection is closed at once.
+   *
+   * @throws AgentError `ca-unavailable` without an answer, `ca-answer-invalid` for one that cannot be read,
+   *   `ca-timeout` when the signal has aborted
+   */
+  async ask(request: VaultRequest, signal: AbortSignal): Promise<VaultAnswer> {
+    throwIfAborted(signal);
+    try {
+      const response = await this.#send(request, signal);
+      try {
+        return toAnswer(response, await readBounded(response), request);
+      } finally {
+        response.destroy();
+      }
+    } catch (thrown) {
+      throwIfAborted(signal);
+      throw thrown instanceof AgentError ? thrown : toConnectionError(thrown);
+    }
+  }
+
+  #send({ method, path, token, body }: VaultRequest, signal: AbortSignal): Promise<IncomingMessage> {
+    const content = body === undefined ? undefined : Buffer.from(toJson(body));
+    const headers = {
+      ...this.#headers,
+      ...(token !== undefined && { 'X-Vault-Token': token.reveal() }),
+      ...(content !== undefined && { 'Content-Type': 'application/json', 'Content-Length': content.length }),
+    };
+    return new Promise((resolve, reject) => {
+      this.#request(this.#base + path, { method, headers, agent: this.#agent, signal }, resolve)
+        .on('error', reject)
+        .end(content);
+    });
+  }
+}
+
+function toJson(body: NonNullable<VaultRequest['body']>): string {
+  const fields = Object.entries(body);
+  return JSON.stringify(
+    Object.fromEntries(fields.map(([name, value]) => [name, value instanceof Redacted ? value.reveal() : value])),
+  );
+}
+
+function secretsOf({ token, body = {} }: VaultRequest): Redacted<string>[] {
+  return [token, ...Object.values(body)].filter((value) => value instanceof Redacted);
+}
+
+function toAnswer({ statusCode = 0, headers }: IncomingMessage, text: string, request: VaultRequest): VaultAnswer {
+  const { location } = headers;
+  const seconds = /^\d{1,9}$/.exec(headers['retry-after'] ?? '')?.[0];
+  return {
+    status: statusCode,
+    text,
+    reasons: statusCode < 400 ? undefined : readReasons(text, secretsOf(request)),
+    retryAfterMs: seconds === undefined ? undefined : Math.min(Number(seconds) * 1000, LONGEST_RETRY_AFTER_MS),
+    redirectHost: location !== undefined && URL.canParse(location) ? new URL(location).host : undefined,
+  };
+}
+
+async function readBounded(response: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response) {
+    size += chunk.length;
+    if (size > LARGEST_ANSWER_BYTES) {
+      throw new AgentError(
+        'ca-answer-invalid',
+        `vault answered with more than ${LARGEST_ANSWER_BYTES} bytes: look at VAULT_ADDR`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
