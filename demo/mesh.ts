@@ -16,9 +16,10 @@ export class Mesh implements AsyncDisposable {
   readonly #envoys: EnvoyProcess[] = [];
   #load: SteadyLoad | undefined;
 
-  constructor(folder: string, ttl: string) {
+  /** @param settings the agent's, as environment variables */
+  constructor(folder: string, settings: Readonly<Record<string, string>>) {
     this.#folder = folder;
-    this.agent = new AgentProcess(folder, { SECRET_TTL: ttl });
+    this.agent = new AgentProcess(folder, settings);
     this.#app.listen(sidecarSockets(folder).app);
   }
 

@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toPaper } from '../src/cli/paper.ts';
+import { createDemoCa } from './authorities/create-demo-ca.ts';
 import { DEMO_HELP, type DemoOptions, parseDemoOptions } from './demo-options.ts';
 import { type DemoView, formatLine, formatSummary, formatView, rotationsOf } from './demo-view.ts';
 import { interruption } from './interruption.ts';
@@ -11,18 +12,25 @@ import { WatchedSidecar } from './watched-sidecar.ts';
 const LOOK_EVERY_MS = 500;
 const LINE_EVERY_MS = 5_000;
 
-/** Runs the demo with an Envoy binary; resolves to the exit status. */
-export async function runDemo(argv: readonly string[], envoyBinary: string): Promise<number> {
+/** Gives the path of a program that the demo runs, fetched where it is missing. */
+export type EnsureBinary = (name: 'envoy' | 'openbao') => Promise<string>;
+
+/** Runs the demo; resolves to the exit status. */
+export async function runDemo(argv: readonly string[], ensureBinary: EnsureBinary): Promise<number> {
   const options = parseDemoOptions(argv);
   if (options === undefined) {
     process.stdout.write(DEMO_HELP);
     return 0;
   }
+  const binaries = {
+    envoy: await ensureBinary('envoy'),
+    openBao: options.ca === 'vault' ? await ensureBinary('openbao') : undefined,
+  };
   const interrupted = interruption();
   // Short, because a socket's path has 107 bytes at most.
   const folder = mkdtempSync('/tmp/sds-demo-');
   try {
-    const last = await watch(options, folder, envoyBinary, interrupted);
+    const last = await watch(options, folder, binaries, interrupted);
     process.stdout.write(`${formatSummary(last)}\n`);
     for (const failure of last.load.failures) process.stdout.write(`  ${failure}\n`);
     if (options.keep !== undefined) keepReadable(folder, options.keep);
@@ -39,14 +47,15 @@ export async function runDemo(argv: readonly string[], envoyBinary: string): Pro
 async function watch(
   options: DemoOptions,
   folder: string,
-  envoyBinary: string,
+  binaries: { readonly envoy: string; readonly openBao: string | undefined },
   interrupted: AbortSignal,
 ): Promise<DemoView> {
-  await using mesh = new Mesh(folder, options.ttl);
-  say(`starting the agent: embedded CA, certificates for ${options.ttl}`);
+  await using ca = createDemoCa(options.ca, folder, binaries.openBao);
+  say(`starting the agent: ${ca.summary}; certificates for ${options.ttl}`);
+  await using mesh = new Mesh(folder, { SECRET_TTL: options.ttl, ...(await ca.start()) });
   await mesh.agent.start();
   say('starting two Envoys: google_grpc, token file, `default` and `ROOTCA`, exact SPIFFE IDs both ways');
-  const sidecars = (await mesh.startSidecars(envoyBinary)).map((envoy) => new WatchedSidecar(envoy));
+  const sidecars = (await mesh.startSidecars(binaries.envoy)).map((envoy) => new WatchedSidecar(envoy));
   const page = `http://127.0.0.1:${await mesh.agent.portOf('the status page listens')}/`;
   say(`both are live; the agent's status page is ${page}`);
 

@@ -1,12 +1,17 @@
+import { envoy } from './ensure/envoy.mjs';
+import { exclusively } from './ensure/exclusively.mjs';
+import { openBao } from './ensure/openbao.mjs';
 import { shout } from './ensure/progress.mjs';
 import { inRepository } from './ensure/repository.mjs';
-import { ensureReady } from './ensure.mjs';
+import { ensureBuilt } from './ensure.mjs';
 
-/** `npm run demo [-- --for 40s --ttl 12s --keep DIR]`: makes the checkout ready and starts `demo/demo.ts`. */
+const BINARIES = { envoy, openbao: openBao };
+
+/** `npm run demo [-- --for 40s --ttl 12s --ca NAME --keep DIR]`: makes the checkout ready and runs the demo. */
 try {
-  const envoy = await ensureReady();
+  await ensureBuilt();
   const { runDemo } = await import(inRepository('dist', 'demo', 'run-demo.js'));
-  process.exitCode = await runDemo(process.argv.slice(2), envoy);
+  process.exitCode = await runDemo(process.argv.slice(2), (name) => exclusively(BINARIES[name].ensure));
 } catch (error) {
   shout([error.message]);
   process.exitCode = 1;

@@ -5,7 +5,8 @@ import { eventually } from './eventually.ts';
 import { GuardedProcess } from './guarded-process.ts';
 import { runToEnd } from './run-to-end.ts';
 
-const LAUNCHER = join(import.meta.dirname, '../../../bin/sds-node-agent');
+/** What users call. */
+export const AGENT_LAUNCHER = join(import.meta.dirname, '../../../bin/sds-node-agent');
 
 export interface WorkloadName {
   readonly namespace: string;
@@ -41,7 +42,12 @@ export class AgentProcess {
 
   /** Starts it and resolves once its socket takes connections. */
   async start(): Promise<void> {
-    const running = new GuardedProcess({ command: LAUNCHER, args: ['run'], env: this.#env, logFile: this.logFile });
+    const running = new GuardedProcess({
+      command: AGENT_LAUNCHER,
+      args: ['run'],
+      env: this.#env,
+      logFile: this.logFile,
+    });
     this.#process = running;
     await eventually('the agent takes connections', () => takesConnections(this.socketPath), {
       check: () => running.assertRunning(),
@@ -74,7 +80,7 @@ export class AgentProcess {
 
   /** Runs another command of the launcher with this agent's settings; rejects when it fails. Gives its stdout. */
   async command(...args: string[]): Promise<string> {
-    const { status, stdout, stderr } = await runToEnd(LAUNCHER, args, this.#env);
+    const { status, stdout, stderr } = await runToEnd(AGENT_LAUNCHER, args, this.#env);
     if (status !== 0) throw new Error(`sds-node-agent ${args.join(' ')} ended with ${status}: ${stderr}`);
     return stdout;
   }

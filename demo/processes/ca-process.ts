@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AGENT_LAUNCHER } from './agent-process.ts';
 import { eventually } from './eventually.ts';
 import { GuardedProcess } from './guarded-process.ts';
-
-const LAUNCHER = join(import.meta.dirname, '../../../bin/sds-node-agent');
 
 /** `sds-node-agent ca` as a process of its own, on a port of loopback that it keeps when it is started again. */
 export class CaProcess {
@@ -30,7 +29,7 @@ export class CaProcess {
   async start(): Promise<void> {
     const args = ['ca', '--listen', `127.0.0.1:${this.#port}`, '--root-file', this.rootFile];
     const env = { STATE_DIR: this.stateDir, MONITORING_PORT: '', LOG_FORMAT: 'json' };
-    const running = new GuardedProcess({ command: LAUNCHER, args, env, logFile: this.logFile });
+    const running = new GuardedProcess({ command: AGENT_LAUNCHER, args, env, logFile: this.logFile });
     this.#process = running;
     this.#starts++;
     const check = (): void => running.assertRunning();

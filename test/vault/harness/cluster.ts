@@ -1,9 +1,10 @@
+import type { VaultExample } from '../../../demo/processes/run-vault-example.ts';
 import type { CaProviderSettings } from '../../../src/ca-providers/provider-settings.ts';
 import { loadVaultProvider } from '../../../src/ca-providers/vault/load-vault-provider.ts';
 import type { VaultProvider } from '../../../src/ca-providers/vault/vault-provider.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
 import { RecordingLog } from '../../fakes/recording-log.ts';
-import { type Example, OpenBao } from './openbao.ts';
+import { OpenBao } from './openbao.ts';
 import { TokenIssuer } from './token-issuer.ts';
 
 /** A real OpenBao and workloads with tokens that it accepts. */
@@ -49,7 +50,7 @@ export class Cluster implements AsyncDisposable {
     await this.bao.api('PUT', 'istio_ca/root/replace', { default: data.issuer_id });
   }
 
-  async #setUp(ca: Example, auth: 'jwt' | 'kubernetes'): Promise<void> {
+  async #setUp(ca: VaultExample, auth: 'jwt' | 'kubernetes'): Promise<void> {
     const { bao, tokens } = this;
     await bao.run(ca);
     await bao.run(`${auth}-login`, {

@@ -1,17 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '../../../demo/processes/eventually.ts';
+import { freePort } from '../../../demo/processes/free-port.ts';
 import { GuardedProcess } from '../../../demo/processes/guarded-process.ts';
-import { runToEnd } from '../../../demo/processes/run-to-end.ts';
+import { nameBao, runVaultExample, type VaultExample } from '../../../demo/processes/run-vault-example.ts';
 import { createLoopbackCertificate } from '../../identity/loopback-certificate.ts';
 import { openBaoBinary } from './openbao-binary.ts';
-
-const EXAMPLES = join(import.meta.dirname, '../../../../examples/vault');
-
-/** The scripts of `examples/vault/`, which the documentation shows. */
-export type Example = 'root-ca' | 'intermediate-ca' | 'jwt-login' | 'kubernetes-login' | 'role';
 
 /** A real OpenBao with TLS on loopback and its data in a folder of its own; it survives `kill` and `start`. */
 export class OpenBao implements AsyncDisposable {
@@ -51,17 +46,9 @@ export class OpenBao implements AsyncDisposable {
   }
 
   /** Runs an example with an administrator's token; rejects when it fails. */
-  async run(example: Example, env: Readonly<Record<string, string>> = {}): Promise<void> {
-    const { PATH } = process.env;
-    const { status, stderr } = await runToEnd('/bin/sh', [join(EXAMPLES, `${example}.sh`)], {
-      PATH: `${this.#folder}:${PATH}`,
-      HOME: this.#folder,
-      BAO_ADDR: this.address,
-      BAO_TOKEN: this.#rootToken,
-      BAO_CACERT: this.tlsRootFile,
-      ...env,
-    });
-    if (status !== 0) throw new Error(`${example}.sh ended with ${status}: ${stderr}`);
+  run(example: VaultExample, env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const server = { BAO_ADDR: this.address, BAO_TOKEN: this.#rootToken, BAO_CACERT: this.tlsRootFile };
+    return runVaultExample(this.#folder, example, { ...server, ...env });
   }
 
   /** A request to its API with an administrator's token; gives the JSON of the answer, rejects from 400 on. */
@@ -114,8 +101,7 @@ export class OpenBao implements AsyncDisposable {
     mkdirSync(data);
     writeFileSync(this.tlsRootFile, parts.cert);
     writeFileSync(keyFile, parts.key, { mode: 0o600 });
-    // The scripts call it `bao`.
-    symlinkSync(openBaoBinary(), join(this.#folder, 'bao'));
+    nameBao(this.#folder, openBaoBinary());
     const address = `127.0.0.1:${parts.port}`;
     const clusterAddress = `127.0.0.1:${parts.clusterPort}`;
     const tls = { tls_cert_file: this.tlsRootFile, tls_key_file: keyFile };
@@ -146,14 +132,4 @@ export class OpenBao implements AsyncDisposable {
     this.#rootToken = init.root_token;
     await this.unseal();
   }
-}
-
-/** A port that is free now. It has to be known before, because OpenBao does not tell which one it has got. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
-    });
-  });
 }
