@@ -39,6 +39,19 @@ describe('two real Envoys whose certificates a real OpenBao signs', { skip, time
       for (const envoy of [server, client]) assert.equal(await envoy.count(/\.update_rejected$/), 0);
     }, settingsFor(cluster));
   });
+
+  it('trust each other by the intermediate where the mount does not know its root', async () => {
+    await using cluster = await Cluster.start('intermediate-ca', 'jwt');
+    await cluster.removeRoot();
+    await inWorld(async (world) => {
+      await world.agent.start();
+      await world.startSidecars();
+      const load = await world.startLoad();
+      await world.untilMoreRequests(50);
+      await load.stop();
+      assert.deepEqual(load.count.failures, []);
+    }, settingsFor(cluster));
+  });
 });
 
 function settingsFor({ bao, tokens }: Cluster): Readonly<Record<string, string>> {

@@ -50,6 +50,22 @@ export class Cluster implements AsyncDisposable {
     await this.bao.api('PUT', 'istio_ca/root/replace', { default: data.issuer_id });
   }
 
+  /** Takes the root's certificate out of an intermediate's mount, and gives it. */
+  async removeRoot(): Promise<string> {
+    const { bao } = this;
+    const certificateAt = async (path: string): Promise<string> => {
+      const { data } = await bao.api<{ data: { certificate: string } }>('GET', path);
+      return data.certificate.trim();
+    };
+    const root = await certificateAt('root_ca/cert/ca');
+    const { data } = await bao.api<{ data: { keys: string[] } }>('LIST', 'istio_ca/issuers');
+    for (const key of data.keys) {
+      const path = `istio_ca/issuer/${key}`;
+      if ((await certificateAt(path)) === root) await bao.api('DELETE', path);
+    }
+    return root;
+  }
+
   async #setUp(ca: VaultExample, auth: 'jwt' | 'kubernetes'): Promise<void> {
     const { bao, tokens } = this;
     await bao.run(ca);
