@@ -3,9 +3,9 @@ import { link, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CryptoKey, JWK } from 'jose';
 import { exportJWK } from 'jose/key/export';
-import { generateKeyPair } from 'jose/key/generate/keypair';
-import { importJWK } from 'jose/key/import';
+import { importJWK, importPKCS8 } from 'jose/key/import';
 import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
+import { createKeyPair } from '../keys/key-pair.ts';
 
 const FILE_NAME = 'development-issuer.json';
 
@@ -35,7 +35,9 @@ export async function loadDevelopmentKey(stateDir: string): Promise<DevelopmentK
 
 async function createKey(stateDir: string, path: string): Promise<DevelopmentKey> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+  // Not of jose: see `createKeyPair` for what the JWK of a key that was generated here may do.
+  const pem = (await createKeyPair({ algorithm: 'ecdsa', curve: 'P256' })).privateKeyPem('pkcs8');
+  const privateKey = await importPKCS8(pem.reveal().toString(), 'ES256', { extractable: true });
   const draft = `${path}.${crypto.randomUUID()}`;
   await writeDurably(draft, `${JSON.stringify(await exportJWK(privateKey))}\n`);
   try {

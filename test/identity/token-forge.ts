@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 export const AUDIENCE = 'istio-ca';
 export const ISSUER = 'https://issuer.test';
@@ -91,8 +91,17 @@ function toInput(header: Members, payload: Members | string): string {
 }
 
 function keyPairFor(alg: string, modulusLength: number): { privateKey: KeyObject; publicKey: KeyObject } {
+  // Read back from PEM: see `createKeyPair` for what the JWK of a generated key object may do.
+  const privateKey = createPrivateKey(generatePem(alg, modulusLength));
+  return { privateKey, publicKey: createPublicKey(privateKey) };
+}
+
+function generatePem(alg: string, modulusLength: number): string {
+  const publicKeyEncoding = { format: 'pem', type: 'spki' } as const;
+  const privateKeyEncoding = { format: 'pem', type: 'pkcs8' } as const;
   const namedCurve = CURVES[alg];
-  if (namedCurve !== undefined) return generateKeyPairSync('ec', { namedCurve });
-  if (alg.startsWith('Ed')) return generateKeyPairSync('ed25519');
-  return generateKeyPairSync('rsa', { modulusLength });
+  if (namedCurve !== undefined)
+    return generateKeyPairSync('ec', { namedCurve, publicKeyEncoding, privateKeyEncoding }).privateKey;
+  if (alg.startsWith('Ed')) return generateKeyPairSync('ed25519', { publicKeyEncoding, privateKeyEncoding }).privateKey;
+  return generateKeyPairSync('rsa', { modulusLength, publicKeyEncoding, privateKeyEncoding }).privateKey;
 }
