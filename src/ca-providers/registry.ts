@@ -21,7 +21,13 @@ const LOADERS: ReadonlyMap<string, Loader> = new Map<string, Loader>([
       return { provider, rotatableRoot: provider };
     },
   ],
-  ['Citadel', notYet],
+  [
+    'Citadel',
+    async (settings) => {
+      const { loadCitadelProvider } = await import('./citadel/load-citadel-provider.ts');
+      return { provider: await loadCitadelProvider(settings) };
+    },
+  ],
   [
     'VaultCA',
     async (settings) => {

@@ -21,7 +21,14 @@ test('Embedded is loaded with a root that can be rotated', async (t) => {
   assert.equal(rotatableRoot?.rootStage, 'single');
 });
 
-for (const provider of ['Citadel', 'Custom']) {
+test('Citadel is loaded without a root that could be rotated from here', async () => {
+  const ca = { ...settings.ca, address: 'localhost:15012' };
+  const { provider, rotatableRoot } = await loadCaProvider('Citadel', { ...settings, ca });
+  assert.equal(provider.name, 'Citadel');
+  assert.equal(rotatableRoot, undefined);
+});
+
+for (const provider of ['Custom']) {
   test(`${provider} says that this build does not have it`, async () => {
     await assert.rejects(loadCaProvider(provider, settings), {
       code: 'settings-invalid',

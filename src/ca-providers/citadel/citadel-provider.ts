@@ -1,0 +1,72 @@
+import type { Metadata, ServiceError } from '@grpc/grpc-js';
+import { AgentError } from '../../core/agent-error.ts';
+import type { CaProvider, DerCertificates, SignRequest } from '../../core/ca-provider.ts';
+import type { Clock } from '../../core/clock.ts';
+import { toPem } from '../../keys/pem.ts';
+import { Changes } from '../changes.ts';
+import { throwIfAborted } from '../or-aborted.ts';
+import type { CaConnections } from './ca-connections.ts';
+import { withToken } from './call-metadata.ts';
+import { toCaError } from './status-error.ts';
+import { ToldRoots } from './told-roots.ts';
+import { decodeAnswer, encodeRequest } from './wire.ts';
+
+/**
+ * A CA behind Istio's CA API: istiod, cert-manager's istio-csr, or whatever else speaks it. The identity of a
+ * certificate comes from the workload's token. Roots come with certificates and in no other way, so none are known
+ * before the first one.
+ */
+export class CitadelProvider implements CaProvider {
+  readonly name = 'Citadel';
+  readonly #connections: CaConnections;
+  readonly #metadata: Metadata;
+  readonly #told: ToldRoots;
+  readonly #rootChanges = new Changes();
+
+  /** @param metadata what every call carries */
+  constructor(connections: CaConnections, metadata: Metadata, clock: Clock) {
+    this.#connections = connections;
+    this.#metadata = metadata;
+    this.#told = new ToldRoots(clock);
+  }
+
+  async sign({ csr, ttlMs, token }: SignRequest, signal: AbortSignal): Promise<DerCertificates> {
+    throwIfAborted(signal);
+    const csrPem = toPem('CERTIFICATE REQUEST', csr);
+    const request = encodeRequest(csrPem, ttlMs);
+    const metadata = withToken(this.#metadata, token);
+    try {
+      const bytes = await this.#connections.use(signal, (ca) => ca.createCertificate(request, metadata, signal));
+      const answer = decodeAnswer(bytes);
+      if (this.#told.learn(answer)) this.#rootChanges.notify();
+      return answer.chain;
+    } catch (thrown) {
+      throw this.#toError(thrown, [token.reveal(), csrPem]);
+    }
+  }
+
+  /** Also asks whether the CA can be reached, so that what is remembered of it does not look like health. */
+  async roots(signal: AbortSignal): Promise<DerCertificates> {
+    throwIfAborted(signal);
+    try {
+      await this.#connections.use(signal, (ca) => ca.reach(signal));
+    } catch (thrown) {
+      throw this.#toError(thrown, []);
+    }
+    return this.#told.current();
+  }
+
+  watchRoots(signal: AbortSignal): AsyncIterable<DerCertificates> {
+    return this.#rootChanges.watch(() => this.#told.current(), signal);
+  }
+
+  /** The headers of all calls are secrets as well: some CAs want a password there. */
+  #toError(thrown: unknown, secrets: readonly string[]): unknown {
+    if (thrown instanceof AgentError || !isServiceError(thrown)) return thrown;
+    return toCaError(thrown, [...secrets, ...Object.values(this.#metadata.getMap()).map(String)]);
+  }
+}
+
+function isServiceError(thrown: unknown): thrown is ServiceError {
+  return thrown instanceof Error && 'code' in thrown && 'details' in thrown && 'metadata' in thrown;
+}

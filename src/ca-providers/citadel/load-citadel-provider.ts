@@ -1,0 +1,31 @@
+import { AgentError } from '../../core/agent-error.ts';
+import type { CaProviderSettings } from '../provider-settings.ts';
+import { CaConnections } from './ca-connections.ts';
+import { createCallMetadata } from './call-metadata.ts';
+import { CitadelProvider } from './citadel-provider.ts';
+import { parseCaAddress } from './parse-ca-address.ts';
+import { FileTlsRoots, publicTlsRoots } from './tls-roots.ts';
+
+/**
+ * Makes the provider; the CA is not asked anything yet.
+ *
+ * @throws AgentError `settings-invalid`, naming the setting: `CA_ADDR`, `CA_ROOT_CA`, `CLUSTER_ID` or a `CA_HEADER_<NAME>`
+ */
+export async function loadCitadelProvider({ ca, clock, log }: CaProviderSettings): Promise<CitadelProvider> {
+  if (ca.address === undefined) {
+    throw new AgentError('settings-invalid', 'CA_ADDR is not set, and Citadel needs it: host:port or unix:/path');
+  }
+  const address = parseCaAddress(ca.address);
+  const { rootCaFile, serverName } = ca;
+  const isPlaintext = address.host === undefined;
+  if (isPlaintext && (rootCaFile !== undefined || serverName !== undefined)) {
+    throw new AgentError(
+      'settings-invalid',
+      'CA_ROOT_CA and CA_SERVER_NAME are for TLS, and a unix socket in CA_ADDR is spoken to in plain text: remove them',
+    );
+  }
+  const metadata = createCallMetadata(ca.clusterId, ca.headers);
+  const fromFile = rootCaFile === undefined ? undefined : await FileTlsRoots.load(rootCaFile, log);
+  const roots = isPlaintext ? undefined : (fromFile ?? publicTlsRoots());
+  return new CitadelProvider(new CaConnections({ address, serverName, roots }), metadata, clock);
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Metadata, status } from '@grpc/grpc-js';
+import { toCaError } from '../../../src/ca-providers/citadel/status-error.ts';
+import { withoutSecrets } from '../../../src/ca-providers/citadel/without-secrets.ts';
+import type { ErrorCode } from '../../../src/core/agent-error.ts';
+import { RetryInfo, Status } from '../../../src/gen/grpc/status.ts';
+
+const CODES: Readonly<Record<Exclude<keyof typeof status, 'OK'>, ErrorCode>> = {
+  CANCELLED: 'ca-timeout',
+  UNKNOWN: 'ca-unavailable',
+  INVALID_ARGUMENT: 'ca-request-refused',
+  DEADLINE_EXCEEDED: 'ca-timeout',
+  NOT_FOUND: 'ca-request-refused',
+  ALREADY_EXISTS: 'ca-request-refused',
+  PERMISSION_DENIED: 'ca-permission-denied',
+  RESOURCE_EXHAUSTED: 'ca-overloaded',
+  FAILED_PRECONDITION: 'ca-request-refused',
+  ABORTED: 'ca-unavailable',
+  OUT_OF_RANGE: 'ca-request-refused',
+  UNIMPLEMENTED: 'ca-answer-invalid',
+  INTERNAL: 'ca-unavailable',
+  UNAVAILABLE: 'ca-unavailable',
+  DATA_LOSS: 'ca-unavailable',
+  UNAUTHENTICATED: 'ca-token-rejected',
+};
+
+const failed = (code: number, details = '', metadata = new Metadata()) => ({ code, details, metadata });
+
+describe('a status of the CA', () => {
+  for (const [name, code] of Object.entries(CODES)) {
+    test(`${name} is ${code}, and says what to look at`, () => {
+      const error = toCaError(failed(status[name as keyof typeof CODES], 'no "luck"\n'), []);
+      assert.equal(error.code, code);
+      assert.match(error.message, /: look at .*; it says "no \\"luck\\""$/);
+    });
+  }
+
+  test('without a text is told without one', () => {
+    assert.doesNotMatch(toCaError(failed(status.INTERNAL), []).message, /says/);
+  });
+
+  test('that nobody knows is taken for UNKNOWN', () => {
+    assert.equal(toCaError(failed(99), []).message, toCaError(failed(status.UNKNOWN), []).message);
+  });
+});
+
+describe('a connection that fails names the setting', () => {
+  const FAULTS: readonly { readonly says: string; readonly names: RegExp }[] = [
+    {
+      says: "Error [ERR_TLS_CERT_ALTNAME_INVALID]: Hostname/IP does not match certificate's altnames: …",
+      names: /CA_SERVER_NAME/,
+    },
+    { says: 'Error: self-signed certificate in certificate chain', names: /CA_ROOT_CA/ },
+    { says: 'Error: unable to verify the first certificate', names: /CA_ROOT_CA/ },
+    { says: 'Error: unable to get local issuer certificate', names: /CA_ROOT_CA/ },
+    { says: 'Error: certificate has expired', names: /clocks/ },
+    { says: 'Error: 80:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:x.c:1:\n', names: /port/ },
+    { says: 'Error: 80:error:0A000410:SSL routines:x:sslv3 alert handshake failure:x.c:1:\n', names: /handshake/ },
+    { says: 'Error: connect ECONNREFUSED 127.0.0.1:1', names: /cannot be reached: look at CA_ADDR/ },
+  ];
+  for (const { says, names } of FAULTS) {
+    test(`for ${JSON.stringify(says)}`, () => {
+      const error = toCaError(
+        failed(status.UNAVAILABLE, `No connection established. Last error: ${says}. Resolution note: `),
+        [],
+      );
+      assert.equal(error.code, 'ca-unavailable');
+      assert.match(error.message, names);
+      assert.doesNotMatch(error.message, /No connection established|Resolution note/);
+    });
+  }
+});
+
+describe('a break that the CA asks for', () => {
+  const trailer = (typeUrl: string, value: Uint8Array): Metadata => {
+    const metadata = new Metadata();
+    const details = [{ typeUrl, value: Buffer.from(value) }];
+    metadata.set('grpc-status-details-bin', Buffer.from(Status.encode({ details }).finish()));
+    return metadata;
+  };
+  const retryInfo = (seconds: number, nanos = 0): Metadata =>
+    trailer('type.googleapis.com/google.rpc.RetryInfo', RetryInfo.encode({ retryDelay: { seconds, nanos } }).finish());
+  const nonsense = new Metadata();
+  nonsense.set('grpc-status-details-bin', Buffer.from('\xff\xff\xff', 'latin1'));
+
+  const TABLE: readonly {
+    readonly what: string;
+    readonly metadata: Metadata;
+    readonly expected: number | undefined;
+  }[] = [
+    { what: 'of 2.5 s is kept', metadata: retryInfo(2, 500_000_000), expected: 2500 },
+    { what: 'of a year is an hour', metadata: retryInfo(365 * 86_400), expected: 3_600_000 },
+    { what: 'that is none is none', metadata: retryInfo(0), expected: undefined },
+    { what: 'in the past is none', metadata: retryInfo(-5), expected: undefined },
+    {
+      what: 'in a detail of another kind is none',
+      metadata: trailer('type.googleapis.com/x.Y', Buffer.from('y')),
+      expected: undefined,
+    },
+    { what: 'in nonsense is none', metadata: nonsense, expected: undefined },
+  ];
+  for (const { what, metadata, expected } of TABLE) {
+    test(what, () => {
+      assert.equal(toCaError(failed(status.RESOURCE_EXHAUSTED, 'slow', metadata), []).retryAfterMs, expected);
+    });
+  }
+});
+
+describe('the text of a CA', () => {
+  const SECRET = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.c2lnbmF0dXJl';
+  const TABLE: readonly { readonly text: string; readonly shown: string }[] = [
+    { text: `bad token ${SECRET}!`, shown: 'bad token [redacted]!' },
+    { text: `bad token ${SECRET.slice(0, 20)}…`, shown: 'bad token [redacted]…' },
+    { text: `bad claims ${SECRET.split('.')[1]}`, shown: 'bad claims [redacted]' },
+    { text: `${SECRET} and ${SECRET}`, shown: '[redacted] and [redacted]' },
+    { text: 'eyJhbGciOiJ begins every token', shown: 'eyJhbGciOiJ begins every token' },
+    { text: 'system:serviceaccount:shop:web is not allowed', shown: 'system:serviceaccount:shop:web is not allowed' },
+    { text: '', shown: '' },
+  ];
+  for (const { text, shown } of TABLE) {
+    test(`${JSON.stringify(text)} is shown as ${JSON.stringify(shown)}`, () => {
+      assert.equal(withoutSecrets(text, ['another secret', SECRET]), shown);
+    });
+  }
+
+  test('is cut before it is looked through, however long it is', () => {
+    assert.equal(withoutSecrets('x'.repeat(100_000), [SECRET]).length, 500);
+  });
+});
