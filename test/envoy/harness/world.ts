@@ -40,11 +40,11 @@ export class World {
     role: 'server' | 'client',
     tokenFile: string,
     flags: readonly string[] = [],
-    more: Pick<SidecarOptions, 'edit'> = {},
+    more: Partial<Pick<SidecarOptions, 'edit' | 'agentSocketPath'>> = {},
   ): EnvoyProcess {
     const envoy = startSidecar({
-      ...{ binary: envoyBinary(), folder: this.folder, role, tokenFile, flags, ...more },
-      agentSocketPath: this.agent.socketPath,
+      ...{ binary: envoyBinary(), folder: this.folder, role, tokenFile, flags },
+      ...{ agentSocketPath: this.agent.socketPath, ...more },
       peer: spiffeIdOf(role === 'server' ? WEB : API),
     });
     this.#envoys.push(envoy);
