@@ -12,6 +12,8 @@ class QueueWorld {
   readonly begun: string[] = [];
   readonly errors: unknown[] = [];
   readonly rate: RateWindow;
+  /** Whether the work comes to asking the CA. */
+  asks = true;
   readonly #stop = new AbortController();
   readonly #running = new Map<string, () => void>();
 
@@ -22,7 +24,7 @@ class QueueWorld {
       rate: this.rate,
       work: (key, begin) => {
         this.begun.push(key);
-        begin();
+        if (this.asks) begin();
         return new Promise((resolve) => this.#running.set(key, resolve));
       },
       onError: (thrown) => this.errors.push(thrown),
@@ -98,6 +100,14 @@ test('no more begin within a second than allowed, however fast they end, and non
   await world.finishAll();
   assert.equal(world.begun.length, 25);
   assert.equal(world.clock.sleeping, 0, 'nobody waits, so no timer runs');
+});
+
+test('work that never asks the CA does not count for the rate', async () => {
+  const world = new QueueWorld(8, 10);
+  world.asks = false;
+  world.addAll('background', ...Array.from({ length: 25 }, (_, index) => `${index}`));
+  await world.finishAll();
+  assert.equal(world.begun.length, 25);
 });
 
 test('one timer is enough, however many wait', async () => {
