@@ -35,7 +35,8 @@ export interface RenewerParts {
 
 /**
  * Sees to it that each identity has a certificate, long before the last one expires: one issuance in flight for
- * each, a bounded number together and within a second, a backoff for each. A failure never touches the certificate that is there.
+ * each, a bounded number together and within a second, a backoff for each. A failure never touches the certificate
+ * that is there.
  */
 export class Renewer {
   readonly #parts: RenewerParts;
