@@ -79,7 +79,7 @@ export class Agent implements AgentView, AgentControl {
     this.#ca = ca;
     this.#startedAtMs = clock.now();
     this.#readiness = new Readiness({
-      ca: () => this.#bundles.bundle !== undefined,
+      ca: () => this.#bundles.isCaReached,
       secrets: () => this.#nothingServedHasExpired(),
     });
     const random = Math.random;

@@ -39,6 +39,7 @@ export class BundleKeeper implements TrustedRoots, RootLearner {
   #roots: DerCertificates | undefined;
   #bundle: BundleSecret | undefined;
   #allBundles: AllBundlesSecret | undefined;
+  #noneToldYet = false;
   #changedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: BundleKeeperParts) {
@@ -61,6 +62,11 @@ export class BundleKeeper implements TrustedRoots, RootLearner {
 
   get allBundles(): AllBundlesSecret | undefined {
     return this.#allBundles;
+  }
+
+  /** Whether the CA has answered, with roots or with none: some tell theirs with the first certificate only. */
+  get isCaReached(): boolean {
+    return this.#noneToldYet || this.#bundle !== undefined;
   }
 
   /** How many subscribers hold another bundle than the newest, as far as they have said. */
@@ -99,8 +105,10 @@ export class BundleKeeper implements TrustedRoots, RootLearner {
 
   learn(read: DerCertificates): DerCertificates {
     const { clock, meter } = this.#parts;
-    // It was reached, and tells of its root with the first certificate.
-    if (read.length === 0) return this.#roots ?? read;
+    if (read.length === 0) {
+      this.#noneToldYet = true;
+      return this.#roots ?? read;
+    }
     const nowMs = clock.now();
     const { unusable, expired } = judgeRoots(read, nowMs);
     meter.rootsIgnored('unusable', unusable);

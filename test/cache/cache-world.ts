@@ -14,6 +14,8 @@ import { RecordingLog } from '../fakes/recording-log.ts';
 import { seededRandom } from '../fakes/seeded-random.ts';
 
 export interface WorldOptions {
+  /** A CA that has been turned wrong before the cache begins; undefined: a new one. */
+  readonly ca?: MemoryCa;
   readonly ttlMs?: number;
   readonly ratio?: number;
   readonly jitter?: number;
@@ -90,7 +92,7 @@ export class CacheWorld {
 
   static async start(options: WorldOptions = {}): Promise<CacheWorld> {
     const clock = new FakeClock();
-    const world = new CacheWorld(clock, await MemoryCa.create(clock), options);
+    const world = new CacheWorld(clock, options.ca ?? (await MemoryCa.create(clock)), options);
     await settle();
     return world;
   }

@@ -188,6 +188,23 @@ test('a root that expires leaves the bundle, also while the CA is down; the last
   assert.deepEqual(rootsIn(bundle.served), [toHex(last)], 'a bundle is never empty');
 });
 
+test('a CA that tells its roots with the first certificate only is reached before', async () => {
+  const ca = await MemoryCa.create(new FakeClock());
+  ca.failWith(new AgentError('ca-unavailable', 'the CA is down'));
+  await using world = await CacheWorld.start({ ca });
+  assert.equal(world.bundles.isCaReached, false);
+  const roots = ca.roots.bind(ca);
+  ca.failWith(undefined);
+  ca.roots = async (signal) => (ca.requests.length === 0 ? [] : roots(signal));
+  await world.clock.advance(seconds(1));
+  assert.equal(world.bundles.isCaReached, true);
+  assert.equal(world.listenToBundle().served, undefined);
+  const web = world.listen(world.caller('web'));
+  await settle();
+  assert.notEqual(web.served, undefined);
+  assert.notEqual(world.listenToBundle().served, undefined);
+});
+
 test('a CA that is reached and knows no root yet takes no bundle away and is not reported', async () => {
   await using world = await CacheWorld.start();
   const bundle = world.listenToBundle();
