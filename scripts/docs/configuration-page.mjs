@@ -7,6 +7,9 @@ Every setting is an environment variable and a flag of \`run\`; the flag wins. \
 \`1.5h\`, \`300ms\`; \`1 t T true TRUE True\` and their opposites. An empty variable is a value like any other: where
 "empty" is not listed as allowed, it is an error.
 
+Beside these, each variable \`CA_HEADER_<NAME>\` is a header that Citadel is sent with every request, as in Istio's agent;
+it has no flag.
+
 A value that is not allowed ends the agent with exit status 64, and a message that names every fault at once.
 `;
 
