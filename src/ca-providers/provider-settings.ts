@@ -37,4 +37,6 @@ export interface CaProviderSettings {
   readonly written: ReadonlyMap<string, string>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Aborts when the agent has stopped, and with it whatever a provider still holds. Left out: never. */
+  readonly lifetime?: AbortSignal;
 }

@@ -35,17 +35,18 @@ const LOADERS: ReadonlyMap<string, Loader> = new Map<string, Loader>([
       return { provider: loadVaultProvider(settings) };
     },
   ],
-  ['Custom', notYet],
+  ['Custom', loadCustom],
 ]);
 
 /**
  * Makes the CA provider of this name.
  *
- * @param name as in `CA_PROVIDER`
- * @throws AgentError `settings-invalid` for a name that this build does not have, or what the provider's own start rejects with
+ * @param name as in `CA_PROVIDER`; one that this build does not have is what the module of `CUSTOM_CA_MODULE`, where
+ *   that is set, has to call itself
+ * @throws AgentError `settings-invalid` for a name that nobody has, or what the provider's own start rejects with
  */
 export async function loadCaProvider(name: string, settings: CaProviderSettings): Promise<LoadedCaProvider> {
-  const load = LOADERS.get(name);
+  const load = LOADERS.get(name) ?? (settings.ca.customModule === undefined ? undefined : loadCustom);
   if (load === undefined) {
     const names = [...LOADERS.keys()].join(', ');
     throw new AgentError('settings-invalid', `CA_PROVIDER is ${quoteUntrusted(name)}: it must be one of ${names}`);
@@ -53,9 +54,7 @@ export async function loadCaProvider(name: string, settings: CaProviderSettings)
   return load(settings, name);
 }
 
-async function notYet(_settings: CaProviderSettings, name: string): Promise<never> {
-  throw new AgentError(
-    'settings-invalid',
-    `CA_PROVIDER is ${quoteUntrusted(name)}, which this build does not have yet: use Embedded`,
-  );
+async function loadCustom(settings: CaProviderSettings, name: string): Promise<LoadedCaProvider> {
+  const { loadCustomProvider } = await import('./custom/load-custom-provider.ts');
+  return { provider: await loadCustomProvider(settings, name, [...LOADERS.keys()]) };
 }

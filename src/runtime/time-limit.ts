@@ -1,4 +1,3 @@
-import type { AgentError } from '../core/agent-error.ts';
 import type { Clock } from '../core/clock.ts';
 
 /** Made once: without a reason each abort would make an exception with a stack. */
@@ -14,7 +13,7 @@ export async function withTimeLimit<T>(
   clock: Clock,
   limitMs: number,
   signal: AbortSignal,
-  onTimeout: () => AgentError,
+  onTimeout: () => Error,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const over = new AbortController();

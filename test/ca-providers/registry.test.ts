@@ -28,15 +28,6 @@ test('Citadel is loaded without a root that could be rotated from here', async (
   assert.equal(rotatableRoot, undefined);
 });
 
-for (const provider of ['Custom']) {
-  test(`${provider} says that this build does not have it`, async () => {
-    await assert.rejects(loadCaProvider(provider, settings), {
-      code: 'settings-invalid',
-      message: `CA_PROVIDER is "${provider}", which this build does not have yet: use Embedded`,
-    });
-  });
-}
-
 test('an unknown name lists the known ones', async () => {
   await assert.rejects(loadCaProvider('embedded', settings), {
     code: 'settings-invalid',
