@@ -10,6 +10,11 @@ import { createKeyPair, type KeyPair, type KeySpec } from '../../src/keys/key-pa
 import { type VerifiedIssuance, verifyIssuance } from '../../src/keys/verify-issuance.ts';
 import type { CaFault, CaUnderTest } from './ca-under-test.ts';
 
+// For who gets this file as `sds-node-agent/testing`.
+export type { Clock } from '../../src/core/clock.ts';
+export { systemClock } from '../../src/runtime/system-clock.ts';
+export type { CaFault, CaFaults, CaUnderTest } from './ca-under-test.ts';
+
 const HOUR_MS = 3_600_000;
 const P256: KeySpec = { algorithm: 'ecdsa', curve: 'P256' };
 const KEYS: readonly KeySpec[] = [P256, { algorithm: 'ecdsa', curve: 'P384' }, { algorithm: 'rsa', bits: 2048 }];
