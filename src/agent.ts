@@ -1,10 +1,12 @@
-import { type LoadedCaProvider, loadCaProvider } from './ca-providers/registry.ts';
+import { joined } from './ca-providers/failover/joined.ts';
+import { type LoadedCaProvider, loadCaProviders } from './ca-providers/registry.ts';
 import { BundleKeeper } from './cache/bundle-keeper.ts';
 import { Issuer } from './cache/issuer.ts';
 import { RootReplacement } from './cache/root-replacement.ts';
 import { SecretCache } from './cache/secret-cache.ts';
 import type { Settings } from './config/settings.ts';
 import { AgentError } from './core/agent-error.ts';
+import type { CaProvider } from './core/ca-provider.ts';
 import type { Clock } from './core/clock.ts';
 import type { Log } from './core/log.ts';
 import type { RotatableRoot } from './core/root-rotation.ts';
@@ -43,7 +45,8 @@ export interface AgentParts {
 /** What takes I/O to make. */
 interface LoadedParts {
   readonly metrics: Metrics;
-  readonly ca: MeteredCa;
+  /** Those of `CA_PROVIDER`, the preferred one first. */
+  readonly cas: readonly MeteredCa[];
   readonly root: RotatableRoot | undefined;
   readonly authenticator: TokenAuthenticator;
   readonly verifier: TokenVerifier;
@@ -62,21 +65,22 @@ export class Agent implements AgentView, AgentControl {
   readonly #verifier: TokenVerifier;
   readonly #metrics: Metrics;
   readonly #readiness: Readiness;
-  readonly #ca: MeteredCa;
+  readonly #cas: readonly MeteredCa[];
+  readonly #ca: CaProvider;
   readonly #bundles: BundleKeeper;
   readonly #cache: SecretCache;
   readonly #streams: StreamRegistry;
   readonly #listener: SocketListener;
   readonly #rootReplacement: RootReplacement | undefined;
 
-  private constructor(parts: AgentParts, { metrics, ca, root, authenticator, verifier, life }: LoadedParts) {
+  private constructor(parts: AgentParts, { metrics, cas, root, authenticator, verifier, life }: LoadedParts) {
     const { settings, clock, log } = parts;
     const { certificates, sds } = settings;
     this.#parts = parts;
     this.#life = life;
     this.#verifier = verifier;
     this.#metrics = metrics;
-    this.#ca = ca;
+    this.#cas = cas;
     this.#startedAtMs = clock.now();
     this.#readiness = new Readiness({
       ca: () => this.#bundles.isCaReached,
@@ -84,6 +88,8 @@ export class Agent implements AgentView, AgentControl {
     });
     const random = Math.random;
     const timeLimitMs = settings.ca.timeoutMs;
+    const ca = joined(cas, { timeLimitMs, clock, log, random });
+    this.#ca = ca;
     const { trustDomain } = settings.identity;
     const onRetry = (): void => metrics.ca.retried(ca.name);
     this.#bundles = new BundleKeeper({
@@ -141,10 +147,19 @@ export class Agent implements AgentView, AgentControl {
    * @throws AgentError `settings-invalid`, `ca-state-broken`, or whatever keeps the CA or the verifier from being used
    */
   static async load(parts: AgentParts): Promise<Agent> {
+    const life = new AbortController();
+    try {
+      return await Agent.#loadFor(life, parts);
+    } catch (thrown) {
+      life.abort();
+      throw thrown;
+    }
+  }
+
+  static async #loadFor(life: AbortController, parts: AgentParts): Promise<Agent> {
     const { settings, clock, log, version } = parts;
     const metrics = createMetrics({ clock, version });
-    const { provider, rotatableRoot } = parts.ca ?? (await loadCa(parts));
-    const life = new AbortController();
+    const loaded = parts.ca === undefined ? await loadCas(parts, life.signal) : [parts.ca];
     const { stateDir, identity } = settings;
     const verifier = await loadTokenVerifier({ ...identity, stateDir, clock, log, lifetime: life.signal });
     const meter = metrics.token;
@@ -153,8 +168,10 @@ export class Agent implements AgentView, AgentControl {
       meter,
       sharing: identity.sharing,
     });
-    const ca = meteredCa(provider, metrics.ca, clock);
-    return new Agent(parts, { metrics, ca, root: rotatableRoot, authenticator, verifier, life });
+    const cas = loaded.map(({ provider }) => meteredCa(provider, metrics.ca, clock));
+    // Every certificate has to be renewed under the new root; with several CAs another may sign some of them.
+    const [{ rotatableRoot: root } = {}] = loaded.length === 1 ? loaded : [];
+    return new Agent(parts, { metrics, cas, root, authenticator, verifier, life });
   }
 
   /**
@@ -198,7 +215,7 @@ export class Agent implements AgentView, AgentControl {
       identities: this.#cache.identities(),
       bundles: this.#cache.bundles(),
       pending: this.#streams.pending(),
-      ca: [this.#ca.health()],
+      ca: this.#cas.map((ca) => ca.health()),
       unready: this.#readiness.unmet(),
     };
   }
@@ -214,10 +231,11 @@ export class Agent implements AgentView, AgentControl {
   async rotateRoot(onProgress: (step: string) => void, signal: AbortSignal): Promise<void> {
     if (this.#rootReplacement === undefined) {
       const { name } = this.#ca;
-      throw new AgentError(
-        'request-unimplemented',
-        `${name} keeps its root itself: replace it there, the agent follows`,
-      );
+      const reason =
+        this.#cas.length > 1
+          ? `CA_PROVIDER is ${name}: a root is replaced from here where Embedded is the only one`
+          : `${name} keeps its root itself: replace it there, the agent follows`;
+      throw new AgentError('request-unimplemented', reason);
     }
     await this.#rootReplacement.run(onProgress, signal);
   }
@@ -266,12 +284,9 @@ export class Agent implements AgentView, AgentControl {
   }
 }
 
-function loadCa({ settings, clock, log }: AgentParts): Promise<LoadedCaProvider> {
-  const [name = 'Embedded', ...others] = settings.ca.providers;
-  if (others.length > 0) {
-    throw new AgentError('settings-invalid', 'CA_PROVIDER lists several providers: this build takes one');
-  }
-  return loadCaProvider(name, { ...settings, trustDomain: settings.identity.trustDomain, clock, log });
+function loadCas({ settings, clock, log }: AgentParts, lifetime: AbortSignal): Promise<readonly LoadedCaProvider[]> {
+  const { trustDomain } = settings.identity;
+  return loadCaProviders(settings.ca.providers, { ...settings, trustDomain, clock, log, lifetime });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

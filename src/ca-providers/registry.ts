@@ -54,6 +54,26 @@ export async function loadCaProvider(name: string, settings: CaProviderSettings)
   return load(settings, name);
 }
 
+/**
+ * Makes the CA providers of these names, in their order.
+ *
+ * @throws AgentError as `loadCaProvider`, and `settings-invalid` where two are the same
+ */
+export async function loadCaProviders(
+  names: readonly string[],
+  settings: CaProviderSettings,
+): Promise<readonly LoadedCaProvider[]> {
+  const loaded: LoadedCaProvider[] = [];
+  for (const name of names) {
+    const one = await loadCaProvider(name, settings);
+    if (loaded.some(({ provider }) => provider.name === one.provider.name)) {
+      throw new AgentError('settings-invalid', `CA_PROVIDER lists ${one.provider.name} twice: name each once`);
+    }
+    loaded.push(one);
+  }
+  return loaded;
+}
+
 async function loadCustom(settings: CaProviderSettings, name: string): Promise<LoadedCaProvider> {
   const { loadCustomProvider } = await import('./custom/load-custom-provider.ts');
   return { provider: await loadCustomProvider(settings, name, [...LOADERS.keys()]) };

@@ -1,9 +1,10 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { loadCaProvider } from '../ca-providers/registry.ts';
+import { loadCaProviders } from '../ca-providers/registry.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import { AgentError, toAgentError } from '../core/agent-error.ts';
+import type { CaProvider } from '../core/ca-provider.ts';
 import { loadTokenVerifier } from '../identity/load-token-verifier.ts';
 import { probeVerifier } from '../identity/probe-verifier.ts';
 import { normalizeRoots } from '../keys/roots.ts';
@@ -85,20 +86,29 @@ async function checkSocketPlace(path: string, setting: string, made: boolean): P
 }
 
 async function checkCa(settings: Settings, signal: AbortSignal): Promise<string> {
-  const { ca } = settings;
-  const [provider = ''] = ca.providers;
-  const untouched = await stateNote(settings, provider === 'Embedded');
-  if (untouched !== undefined) return untouched;
+  const untouched = await stateNote(settings, settings.ca.providers.includes('Embedded'));
+  const providers = settings.ca.providers.filter((name) => untouched === undefined || name !== 'Embedded');
   const log = createLogger({ level: 'error', format: 'text', destination: { write: () => undefined } });
   const { trustDomain } = settings.identity;
-  const loaded = await loadCaProvider(provider, { ...settings, trustDomain, clock: systemClock, log });
+  const life = new AbortController();
+  try {
+    const parts = { ...settings, trustDomain, clock: systemClock, log, lifetime: life.signal };
+    const loaded = await loadCaProviders(providers, parts);
+    const found = untouched === undefined ? [] : [untouched];
+    for (const { provider } of loaded) found.push(await checkRoots(provider, settings.ca.timeoutMs, signal));
+    return found.join('; ');
+  } finally {
+    life.abort();
+  }
+}
+
+async function checkRoots(provider: CaProvider, timeoutMs: number, signal: AbortSignal): Promise<string> {
+  const { name } = provider;
   const onTimeout = (): AgentError =>
-    new AgentError('ca-timeout', `${provider} did not answer within ${ca.timeoutMs} ms: is CA_ADDR right?`);
-  const roots = await withTimeLimit(systemClock, ca.timeoutMs, signal, onTimeout, (limited) =>
-    loaded.provider.roots(limited),
-  );
+    new AgentError('ca-timeout', `${name} did not answer within ${timeoutMs} ms: is CA_ADDR right?`);
+  const roots = await withTimeLimit(systemClock, timeoutMs, signal, onTimeout, (limited) => provider.roots(limited));
   const { count } = normalizeRoots(roots, systemClock.now());
-  return `${provider} answers, with ${count === 1 ? 'one root' : `${count} roots`}`;
+  return `${name} answers, with ${count === 1 ? 'one root' : `${count} roots`}`;
 }
 
 async function checkVerifier(settings: Settings, lifetime: AbortSignal): Promise<string> {

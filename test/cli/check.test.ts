@@ -57,6 +57,19 @@ test('check tells of a CA whose state is broken', async () => {
   assert.match(io.out, /^fault {2}CA .*ca\.json/m);
 });
 
+test('check asks every CA of a failover order', async () => {
+  const module = join(import.meta.dirname, '../fixtures/custom-ca/faulty-module.js');
+  const env = { CA_PROVIDER: 'Faulty,Embedded', CUSTOM_CA_MODULE: module, CA_ADDR: 'nobody-speaks' };
+  const empty = await checkIn(makeSocketDirectories, env);
+  assert.equal(empty.status, 0, empty.io.out);
+  assert.match(empty.io.out, /^ok {5}CA .*state is made on the first start; Faulty answers, with one root$/m);
+  const { io } = await checkIn(async (directory) => {
+    await makeSocketDirectories(directory);
+    await mkdir(join(directory, 'state'), { mode: 0o700 });
+  }, env);
+  assert.match(io.out, /^ok {5}CA .*Faulty answers, with one root; Embedded answers, with one root$/m);
+});
+
 test('check tells of a provider that this build does not have', async () => {
   const { io, status } = await checkIn(makeSocketDirectories, { CA_PROVIDER: 'VaultCA', TOKEN_VERIFIER: 'embedded' });
   assert.equal(status, 69);
