@@ -14,17 +14,18 @@ const UNIT_MS = new Map([
 ]);
 
 /**
- * Reads a duration in Go's spelling, for example `90s`, `1h30m`, `1.5h` or `300ms`, or `0`.
+ * Reads a duration in Go's spelling, for example `90s`, `1h30m`, `1.5h` or `300ms`, or `0`; a plus may lead.
  *
  * @returns milliseconds, or undefined for what Go refuses and for negative durations, which nothing here can use
  */
 export function parseDuration(text: string): number | undefined {
-  if (text === '0') return 0;
-  if (text === '') return undefined;
+  const unsigned = text.startsWith('+') ? text.slice(1) : text;
+  if (unsigned === '0') return 0;
+  if (unsigned === '') return undefined;
   let totalMs = 0;
-  for (let at = 0; at < text.length; at = PARTS.lastIndex) {
+  for (let at = 0; at < unsigned.length; at = PARTS.lastIndex) {
     PARTS.lastIndex = at;
-    const [, number = '', unit = ''] = PARTS.exec(text) ?? [];
+    const [, number = '', unit = ''] = PARTS.exec(unsigned) ?? [];
     const unitMs = UNIT_MS.get(unit);
     if (unitMs === undefined) return undefined;
     totalMs += Number(number) * unitMs;
