@@ -25,14 +25,16 @@ export interface SotwRequest {
  *
  * A nonce that is not the last one is stale: the request was written before the peer saw the last response, which
  * it will still answer, with the names it then wants; so all of it is ignored. An empty nonce answers nothing and
- * only changes the names: Envoy sends one when it subscribes again before the first response.
+ * only changes the names: Envoy sends one when it subscribes again before the first response. Nor does any nonce answer
+ * anything before the first response: it is from another stream, and the first request has to be answered.
  * The version in a request is not looked at: a new stream is always answered, and on a living one the nonce tells.
  */
 export function hearRequest(session: Session, request: SotwRequest): Step {
-  if (request.nonce !== '' && request.nonce !== lastNonce(session)) {
+  const answers = request.nonce !== '' && session.responses > 0;
+  if (answers && request.nonce !== lastNonce(session)) {
     return { session, effects: [{ type: 'note', heard: 'stale' }] };
   }
-  const back = request.nonce === '' ? { session, effects: [] } : heardBack(session, request.rejection);
+  const back = answers ? heardBack(session, request.rejection) : { session, effects: [] };
   const renamed = replaceNames(back.session, new Set(request.names));
   const fault = faultOfNames(renamed.session.names);
   if (fault !== undefined) return { session, effects: [{ type: 'end', error: fault }] };

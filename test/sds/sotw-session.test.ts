@@ -87,12 +87,27 @@ const TRANSCRIPTS: Readonly<Record<string, string>> = {
     hear default ROOTCA #2
     -> ack default=2, subscribe ROOTCA, say default=2 ROOTCA=7 #3
   `,
-  'a nonce from another stream is ignored': `
+  'the first request is answered, though it carries the nonce of another stream': `
     have default=1
     hear default #41
-    -> stale
+    -> subscribe default, say default=1 #1
+    hear default #1
+    -> ack default=1
+  `,
+  'before the first response every request counts, and none is an ACK or a NACK': `
+    hear default #41 !bad key
+    -> subscribe default
+    hear default ROOTCA #42
+    -> subscribe ROOTCA
+    have default=1
+    -> say default=1 #1
+  `,
+  'a nonce from another stream is ignored after the first response': `
+    have default=1
     hear default
     -> subscribe default, say default=1 #1
+    hear default ROOTCA #41
+    -> stale
   `,
   'a secret that is not there yet is answered with silence until it is': `
     hear default
