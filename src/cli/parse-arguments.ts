@@ -1,6 +1,6 @@
 import { parseBoolean } from '../config/boolean.ts';
 import { invalidSettings, SETTING_FLAGS, toSettings } from '../config/load-settings.ts';
-import { type FlagKind, type FlagsRead, readFlags } from '../config/read-flags.ts';
+import { type FlagKind, type FlagsRead, readFlags, unexpectedOperand } from '../config/read-flags.ts';
 import type { Settings } from '../config/settings.ts';
 import { quoteUntrusted } from '../core/agent-error.ts';
 import type { CommandIo } from './command.ts';
@@ -97,7 +97,7 @@ function faultsOf(
     ...unclear.map((flag) => `--${flag} is ${quoteUntrusted(given.get(flag) ?? '')}; allowed is true or false`),
     ...required.filter((flag) => !given.get(flag)).map((flag) => `--${flag} is missing`),
     ...names.slice(operands.length).map((name) => `${name} is missing`),
-    ...operands.slice(names.length).map((operand) => `unexpected argument ${quoteUntrusted(operand)}`),
+    ...operands.slice(names.length).map(unexpectedOperand),
   ];
 }
 
@@ -113,6 +113,6 @@ function toArguments<Text extends string, Switch extends string, List extends st
         ?.split(',')
         .map((value) => value.trim()) ?? [],
     has: (flag) => parseBoolean(given.get(flag) ?? 'false') === true,
-    operands,
+    operands: operands.map(({ text }) => text),
   };
 }

@@ -5,7 +5,7 @@ import { findConflicts } from './cross-checks.ts';
 import { defaultVerifiers, toIdentitySettings } from './identity-settings.ts';
 import { toLogSettings, toMonitoringSettings } from './monitoring-settings.ts';
 import type { Environment } from './process-environment.ts';
-import { type FlagKind, readFlags } from './read-flags.ts';
+import { type FlagKind, readFlags, unexpectedOperand } from './read-flags.ts';
 import { toAdminSettings, toSdsSettings } from './sds-settings.ts';
 import { allSettings, type SettingEntry, type SettingValues, settingsByName } from './sections.ts';
 import type { Settings, VerifierName } from './settings.ts';
@@ -23,8 +23,7 @@ export const SETTING_FLAGS: ReadonlyMap<string, FlagKind> = new Map(
  */
 export function loadSettings(env: Environment, argv: readonly string[] = []): Settings {
   const { given, operands, faults } = readFlags(argv, SETTING_FLAGS);
-  const strays = operands.map((operand) => `unexpected argument ${quoteUntrusted(operand)}`);
-  return toSettings(env, given, [...faults, ...strays]);
+  return toSettings(env, given, [...faults, ...operands.map(unexpectedOperand)]);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { quoteUntrusted } from '../core/agent-error.ts';
+import { parseBoolean } from './boolean.ts';
 import { nearestName } from './nearest-name.ts';
 
 /**
@@ -7,6 +8,13 @@ import { nearestName } from './nearest-name.ts';
  * `boolean` one may have a value after `=`.
  */
 export type FlagKind = 'text' | 'list' | 'boolean';
+
+/** What is no flag. */
+export interface Operand {
+  readonly text: string;
+  /** The boolean flag right before it, whose value it may have been meant to be. */
+  readonly behind?: string;
+}
 
 /** What a command line says, and every fault in it. */
 export interface FlagsRead {
@@ -16,7 +24,7 @@ export interface FlagsRead {
    */
   readonly given: ReadonlyMap<string, string>;
   /** What is no flag, in order. */
-  readonly operands: readonly string[];
+  readonly operands: readonly Operand[];
   /** One line each. */
   readonly faults: readonly string[];
 }
@@ -24,12 +32,14 @@ export interface FlagsRead {
 /** Reads a command line against the flags that there are. Never throws, so that faults can be told together. */
 export function readFlags(argv: readonly string[], kinds: ReadonlyMap<string, FlagKind>): FlagsRead {
   const given = new Map<string, string>();
-  const operands: string[] = [];
+  const operands: Operand[] = [];
   const faults: string[] = [];
   let strayValueAt = -1;
+  let lone: { readonly flag: string; readonly at: number } | undefined;
   for (const token of tokensOf(argv, kinds)) {
     if (token.kind === 'positional') {
-      if (token.index !== strayValueAt) operands.push(token.value);
+      const behind = lone !== undefined && token.index === lone.at + 1 && { behind: lone.flag };
+      if (token.index !== strayValueAt) operands.push({ text: token.value, ...behind });
       continue;
     }
     if (token.kind !== 'option') continue;
@@ -40,6 +50,7 @@ export function readFlags(argv: readonly string[], kinds: ReadonlyMap<string, Fl
       strayValueAt = token.index + 1;
     } else if (kind === 'boolean') {
       given.set(token.name, token.value ?? 'true');
+      if (token.value === undefined) lone = { flag: token.name, at: token.index };
     } else if (token.value === undefined || (!token.inlineValue && token.value.startsWith('-'))) {
       faults.push(`--${token.name} needs a value; one that begins with a dash is written --${token.name}=VALUE`);
     } else {
@@ -48,6 +59,13 @@ export function readFlags(argv: readonly string[], kinds: ReadonlyMap<string, Fl
     }
   }
   return { given, operands, faults };
+}
+
+/** The fault of an operand that nothing takes. */
+export function unexpectedOperand({ text, behind }: Operand): string {
+  const fault = `unexpected argument ${quoteUntrusted(text)}`;
+  if (behind === undefined || parseBoolean(text) === undefined) return fault;
+  return `${fault}: the value of --${behind} is written --${behind}=${text}`;
 }
 
 function tokensOf(argv: readonly string[], kinds: ReadonlyMap<string, FlagKind>) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nearestName } from '../../src/config/nearest-name.ts';
-import { type FlagKind, readFlags } from '../../src/config/read-flags.ts';
+import { type FlagKind, readFlags, unexpectedOperand } from '../../src/config/read-flags.ts';
 
 const FLAGS: ReadonlyMap<string, FlagKind> = new Map<string, FlagKind>([
   ['secret-ttl', 'text'],
@@ -51,8 +51,25 @@ for (const { argv, given = {}, operands = [], faults = [] } of LINES) {
   test(`the command line ${JSON.stringify(argv)}`, () => {
     const read = readFlags(argv, FLAGS);
     assert.deepEqual(Object.fromEntries(read.given), given);
-    assert.deepEqual(read.operands, operands);
+    assert.deepEqual(
+      read.operands.map(({ text }) => text),
+      operands,
+    );
     assert.deepEqual(read.faults, faults);
+  });
+}
+
+const STRAYS: readonly (readonly [argv: string[], told: string])[] = [
+  [['--pkcs8-key', 'F'], 'unexpected argument "F": the value of --pkcs8-key is written --pkcs8-key=F'],
+  [['--pkcs8-key', 'soon'], 'unexpected argument "soon"'],
+  [['--pkcs8-key=true', 'F'], 'unexpected argument "F"'],
+  [['--pkcs8-key', '--secret-ttl', '1h', 'F'], 'unexpected argument "F"'],
+  [['F'], 'unexpected argument "F"'],
+];
+
+for (const [argv, told] of STRAYS) {
+  test(`of ${JSON.stringify(argv)} it is told: ${told}`, () => {
+    assert.deepEqual(readFlags(argv, FLAGS).operands.map(unexpectedOperand), [told]);
   });
 }
 
