@@ -172,7 +172,7 @@ export class Renewer {
     const held = slot.servable(nowMs);
     const failure = { error, failures: slot.entry.failures + 1, lifeLeftMs: held && held.notAfterMs - nowMs };
     const retryAtMs = pending?.notBeforeMs ?? nowMs + retryDelayMs(failure, random());
-    meter.renewed(error.disposition === 'transient' ? 'failed' : 'refused');
+    meter.renewed(error.code === 'ca-answer-invalid' ? 'refused' : 'failed');
     this.#rate.pause(pauseMs(error));
     this.#agenda.plan(slot, retryAtMs);
     slot.fail(error, nowMs, pending);

@@ -21,6 +21,7 @@ export interface SdsMeter {
   firstServed(delaySeconds: number): void;
 }
 
+/** `failed`: the CA gave nothing; `refused`: what it gave was not taken, as it does not verify. */
 export type RenewalResult = 'issued' | 'failed' | 'refused' | 'token_expired';
 
 export interface CacheMeter {

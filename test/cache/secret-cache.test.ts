@@ -144,6 +144,21 @@ test('failures are retried ever more slowly, and a refusal more slowly than an o
   assert.ok(refusal > 5 && refusal < 40, `${refusal}`);
 });
 
+test('an outage and a refusal of the CA count as failed, an answer that does not verify as refused', async () => {
+  await using world = await CacheWorld.start();
+  world.listen(world.caller('web'));
+  await settle();
+  const tryAgain = (): Promise<unknown> => world.cache.renew('all', AbortSignal.timeout(10_000)).catch(() => undefined);
+  for (const error of [DOWN, REFUSED]) {
+    world.ca.failWith(error);
+    await tryAgain();
+  }
+  world.ca.failWith(undefined);
+  world.faulty.fault = 'corrupts';
+  await tryAgain();
+  assert.deepEqual(world.renewals, ['issued', 'failed', 'failed', 'refused']);
+});
+
 test('each request after a failure counts as a retry, the first one does not', async () => {
   await using world = await CacheWorld.start();
   world.listen(world.caller('web'));
