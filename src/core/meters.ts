@@ -39,6 +39,8 @@ export interface BundleMeter {
 export type CaOperation = 'sign' | 'roots';
 
 export interface CaMeter {
+  /** Requests to this provider will be counted: its series begin at zero, so that the first retry shows as a rise. */
+  introduced(provider: string): void;
   /** Starts timing one request; call what it returns with `ok` or the error's code. */
   requestStarted(provider: string, operation: CaOperation): (result: string) => void;
   retried(provider: string): void;

@@ -12,6 +12,7 @@ export interface MeteredCa extends CaProvider {
 /** Decorates a provider; answers and errors pass unchanged. */
 export function metered(provider: CaProvider, meter: CaMeter, clock: Clock): MeteredCa {
   let health: CaHealth = { provider: provider.name, healthy: true };
+  meter.introduced(provider.name);
 
   const succeeded = (): void => {
     health = { ...health, healthy: true, lastSuccessMs: clock.now() };

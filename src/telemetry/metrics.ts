@@ -94,6 +94,7 @@ function createCaMeter(registry: Registry, clock: Clock): CaMeter {
   const retries = counter(registry, 'ca_retries_total');
   const results = METRICS.ca_requests_total.labels.result;
   return {
+    introduced: (provider) => retries.inc({ provider }, 0),
     requestStarted(provider, operation) {
       const startedMs = clock.monotonic();
       inflight.inc();

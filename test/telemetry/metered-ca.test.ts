@@ -33,6 +33,7 @@ function createSample(ca: CaProvider) {
   const meter = {
     requestStarted: (provider: string, operation: string) => (result: string) =>
       void notes.push(`${provider} ${operation} ${result}`),
+    introduced: () => undefined,
     retried: () => undefined,
   };
   return { clock, notes, ca: metered(ca, meter, clock) };

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { metered } from '../../src/telemetry/metered-ca.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { FakeClock, hours, seconds } from '../fakes/fake-clock.ts';
+import { MemoryCa } from '../fakes/memory-ca.ts';
 import { NOW_MS, SAMPLE_STATUS, SampleAgent } from './sample-agent.ts';
 
 /** The promise to users: names and labels. */
@@ -114,6 +116,12 @@ test('what rooms report is counted', async () => {
     [`sds_agent_build_info{version="1.2.3",node_version="${process.versions.node}"}`]: 1,
   };
   for (const [series, value] of Object.entries(expected)) assert.equal(shown.get(series), value, series);
+});
+
+test('a provider has its series before anything was retried', async () => {
+  const { metrics, clock, samples } = createSample();
+  metered(await MemoryCa.create(clock), metrics.ca, clock);
+  assert.equal((await samples()).get('sds_agent_ca_retries_total{provider="Memory"}'), 0);
 });
 
 test('a result that is not in the closed set is counted as other', async () => {
