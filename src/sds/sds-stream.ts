@@ -1,4 +1,4 @@
-import { AgentError, quoteUntrusted, toAgentError } from '../core/agent-error.ts';
+import { AgentError, toAgentError } from '../core/agent-error.ts';
 import type { Caller } from '../core/caller.ts';
 import { resolveResourceName } from '../core/resource-name.ts';
 import type { StreamCall, StreamHandler } from '../core/rpc.ts';
@@ -221,7 +221,8 @@ export class SdsStream implements StreamHandler, Subscriber {
     if (note.heard === 'nack' && this.#loggedRejection !== this.#session.responses) {
       this.#loggedRejection = this.#session.responses;
       const { peer } = this.#parts.call;
-      const fields = { node: quoteUntrusted(this.#nodeId), pid: peer?.pid, reason: quoteUntrusted(note.reason) };
+      // Not quoted: the log escapes and cuts its fields itself.
+      const fields = { node: this.#nodeId, pid: peer?.pid, reason: note.reason };
       this.#context.log.warn('envoy rejected a secret; it is held back until it changes', fields);
     }
   }

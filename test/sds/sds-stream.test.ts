@@ -199,7 +199,7 @@ test('ten thousand NACKs of one response are counted, answered with nothing and 
   const warnings = world.log.events.filter(({ level }) => level === 'warn');
   assert.deepEqual(
     warnings.map(({ fields }) => fields),
-    [{ node: '"sidecar~1"', pid: undefined, reason: '"bad\\nkey"' }],
+    [{ node: 'sidecar~1', pid: undefined, reason: 'bad\nkey' }],
   );
 });
 
