@@ -64,7 +64,8 @@ export class Agenda<Key> {
     const steppedMs = lead - this.#lead;
     this.#lead = lead;
     if (steppedMs > -STEP_MS) return;
-    this.#planned.shift(steppedMs);
+    // The monotonic clock counts fractions.
+    this.#planned.shift(Math.round(steppedMs));
     this.#onSetBack();
   }
 }

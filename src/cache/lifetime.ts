@@ -15,11 +15,11 @@ const SHORTEST_WAIT_MS = 1000;
  * short certificate would be due before it is there.
  *
  * @param random a number in [0, 1)
- * @returns wall-clock milliseconds
+ * @returns wall-clock milliseconds, whole ones
  */
 export function renewAtMs(obtainedAtMs: number, notAfterMs: number, policy: RenewalPolicy, random: number): number {
   const { ratio, jitter } = policy;
   // However wide the jitter, it goes at most half the way to either end: never at expiry, never over and over.
   const shareLeft = Math.min((1 + ratio) / 2, Math.max(ratio / 2, ratio + jitter * (2 * random - 1)));
-  return Math.max(obtainedAtMs + SHORTEST_WAIT_MS, notAfterMs - shareLeft * (notAfterMs - obtainedAtMs));
+  return Math.max(obtainedAtMs + SHORTEST_WAIT_MS, Math.round(notAfterMs - shareLeft * (notAfterMs - obtainedAtMs)));
 }

@@ -88,10 +88,10 @@ export function rootsDelayMs(failures: number, random: number, error?: AgentErro
   return Math.max(error === undefined ? 0 : askedToWaitMs(error), backoffMs(ROOTS_RULE, failures, random));
 }
 
-/** How long the CA asked not to be asked again, as far as it is believed; 0: it did not. */
+/** How long the CA asked not to be asked again, as far as it is believed, in whole milliseconds; 0: it did not. */
 export function askedToWaitMs({ retryAfterMs = 0 }: AgentError): number {
   // A custom module may give anything, NaN included.
-  return retryAfterMs > 0 ? Math.min(RETRY_LIMITS.longestRetryAfterMs, retryAfterMs) : 0;
+  return retryAfterMs > 0 ? Math.ceil(Math.min(RETRY_LIMITS.longestRetryAfterMs, retryAfterMs)) : 0;
 }
 
 /** How long nothing at all is asked of the CA after this failure; 0: the others are not concerned. */

@@ -434,6 +434,25 @@ test('the status of an identity tells where it stands', async () => {
   assert.equal(state(), 'renewing');
 });
 
+test('the time of the next attempt is in whole milliseconds, whatever it was made from', async () => {
+  await using world = await CacheWorld.start();
+  world.ca.notBeforeOffsetMs = -hours(2);
+  const dueMs = (): number => world.cache.identities()[0]?.nextRenewalMs ?? Number.NaN;
+  world.listen(world.caller('web'));
+  await settle();
+  assert.ok(Number.isInteger(dueMs()), `a renewal at ${dueMs()}`);
+  for (const [what, details] of [
+    ['the backoff', {}],
+    ['what the CA asked for', { retryAfterMs: minutes(7) + 0.1 }],
+  ] as const) {
+    world.ca.failWith(new AgentError('ca-overloaded', 'too many requests', details));
+    await world.cache.renew('all', AbortSignal.timeout(10_000)).catch(() => undefined);
+    assert.ok(Number.isInteger(dueMs()), `a try after ${what} at ${dueMs()}`);
+  }
+  await world.clock.step(-hours(1) - 0.25);
+  assert.ok(Number.isInteger(dueMs()), `a try that moved with the clock at ${dueMs()}`);
+});
+
 test('no log line holds a token or a key', async () => {
   await using world = await CacheWorld.start();
   world.listen(world.caller('web'));
