@@ -10,7 +10,7 @@ export async function operationsPage(load, current = '') {
   return `${current.slice(0, begin + BEGIN.length)}\n\n${schedule}\n\n${current.slice(end)}`;
 }
 
-function scheduleText({ RETRY_RULES, RETRY_LIMITS, ROOTS_RULE, TOKEN_RULE }) {
+function scheduleText({ RETRY_RULES, RETRY_LIMITS, ROOTS_RULE, TOKEN_RULE, TOKEN_LIMITS }) {
   const { other, ...byCode } = RETRY_RULES;
   const rows = [
     ...Object.entries(byCode).map(([code, rule]) => rowOf(`issuance that failed with \`${code}\``, rule)),
@@ -27,6 +27,8 @@ function scheduleText({ RETRY_RULES, RETRY_LIMITS, ROOTS_RULE, TOKEN_RULE }) {
     `- A CA that says when to come back (\`Retry-After\`) is not asked earlier; more than ${toText(longestRetryAfterMs)} is not believed.`,
     `  It is not asked for other identities either, for ${toText(longestPauseMs)} at most.`,
     `- No step is longer than ${shareOfLifeLeft * 100}% of the life that the certificate has left, except the first.`,
+    `- No step for a fresh token is longer than ${TOKEN_LIMITS.shareOfLifeLeft * 100}% of that life, or ${toText(TOKEN_LIMITS.leastMs)} where that is more;`,
+    '  where nothing is served any more, the steps do not grow.',
   ].join('\n');
 }
 

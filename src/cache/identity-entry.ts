@@ -72,9 +72,9 @@ export function servable({ certificate }: IdentityEntry, nowMs: number): IssuedC
   return certificate !== undefined && nowMs < certificate.notAfterMs ? certificate : undefined;
 }
 
-/** The state as `status` names it. `stale`: the last renewal failed, or came too late. */
+/** The state as `status` names it. `stale`: the last renewal failed, lacks a token, or came too late. */
 export function stateOf(entry: IdentityEntry, nowMs: number): CertificateState {
   if (entry.certificate === undefined) return entry.issuing ? 'issuing' : 'wanted';
   if (entry.issuing) return 'renewing';
-  return entry.failures > 0 || nowMs >= entry.certificate.notAfterMs ? 'stale' : 'ready';
+  return entry.lastFailure !== undefined || nowMs >= entry.certificate.notAfterMs ? 'stale' : 'ready';
 }

@@ -48,6 +48,12 @@ export class IdentitySlot {
     return servable(this.#entry, nowMs);
   }
 
+  /** How long the certificate is still served; undefined: none is. */
+  lifeLeftMs(nowMs: number): number | undefined {
+    const held = this.servable(nowMs);
+    return held && held.notAfterMs - nowMs;
+  }
+
   /** The certificate that was not valid yet when it was issued, if it is now. */
   pendingAt(nowMs: number): IssuedCertificate | undefined {
     const { pending } = this.#entry;

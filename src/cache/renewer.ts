@@ -169,8 +169,7 @@ export class Renewer {
   #fail(slot: IdentitySlot, error: AgentError, pending?: IssuedCertificate): void {
     const { clock, meter, policy, random } = this.#parts;
     const nowMs = clock.now();
-    const held = slot.servable(nowMs);
-    const failure = { error, failures: slot.entry.failures + 1, lifeLeftMs: held && held.notAfterMs - nowMs };
+    const failure = { error, failures: slot.entry.failures + 1, lifeLeftMs: slot.lifeLeftMs(nowMs) };
     const retryAtMs = pending?.notBeforeMs ?? nowMs + retryDelayMs(failure, random());
     meter.renewed(error.code === 'ca-answer-invalid' ? 'refused' : 'failed');
     this.#rate.pause(pauseMs(error));
@@ -193,9 +192,10 @@ export class Renewer {
       'the token shown last has expired: a stream with a fresh one is needed',
     );
     this.#agenda.cancel(slot);
-    const requests = slot.sendForToken(error, clock.now());
+    const nowMs = clock.now();
+    const requests = slot.sendForToken(error, nowMs);
     if (requests === 0) return;
-    const askAgainAtMs = clock.now() + tokenPatienceMs(requests, random());
+    const askAgainAtMs = nowMs + tokenPatienceMs(requests, slot.lifeLeftMs(nowMs), random());
     this.#agenda.plan(slot, askAgainAtMs);
     log.info('the token has expired; one stream was ended so that envoy comes back with a fresh one', {
       spiffeId: slot.identity.spiffeId,

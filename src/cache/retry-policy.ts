@@ -61,6 +61,14 @@ export const TOKEN_RULE: RetryRule = {
   why: 'drawn from the upper half of the step, so that streams of one identity never end shortly after each other',
 };
 
+/** What bounds the waiting for a token. */
+export const TOKEN_LIMITS = {
+  /** Larger than for a request to the CA, as each step costs a stream … */
+  shareOfLifeLeft: 0.25,
+  /** … and never shorter than this, in which an Envoy has come back and was served, or was refused. */
+  leastMs: 5 * SECOND_MS,
+} as const;
+
 /** What a wait depends on. */
 export interface Failure {
   readonly error: AgentError;
@@ -99,9 +107,20 @@ export function pauseMs(error: AgentError): number {
   return error.disposition === 'transient' ? Math.min(RETRY_LIMITS.longestPauseMs, askedToWaitMs(error)) : 0;
 }
 
-/** How long to wait for a fresh token before somebody else is sent for one. */
-export function tokenPatienceMs(requests: number, random: number): number {
-  return (backoffMs(TOKEN_RULE, requests, 1) + backoffMs(TOKEN_RULE, requests, random)) / 2;
+/**
+ * How long to wait for a fresh token before somebody else is sent for one.
+ *
+ * @param requests how many have been sent since the last token came, this one included
+ * @param lifeLeftMs how long the certificate that is held is still valid; undefined: there is none
+ * @param random a number in [0, 1)
+ */
+export function tokenPatienceMs(requests: number, lifeLeftMs: number | undefined, random: number): number {
+  const { firstMs, longestMs } = TOKEN_RULE;
+  const { shareOfLifeLeft, leastMs } = TOKEN_LIMITS;
+  // Where nothing is served any more, the steps do not grow: each stream that comes back may end that.
+  const boundMs = lifeLeftMs === undefined ? firstMs : Math.max(leastMs, lifeLeftMs * shareOfLifeLeft);
+  const rule = { firstMs: Math.min(firstMs, boundMs), longestMs: Math.min(longestMs, boundMs) };
+  return Math.round((backoffMs(rule, requests, 1) + backoffMs(rule, requests, random)) / 2);
 }
 
 function ruleFor(code: ErrorCode): RetryRule {

@@ -115,7 +115,7 @@ export const METRICS = {
   },
   secrets: {
     type: 'gauge',
-    help: 'Secrets that the agent keeps. A stale certificate is one whose renewal has failed; it is served until it expires.',
+    help: 'Secrets that the agent keeps. A stale certificate is one whose renewal has failed or lacks a token; it is served until it expires.',
     labels: { kind: ['certificate', 'bundle'], status: CERTIFICATE_STATES },
   },
   secret_earliest_expiry_timestamp_seconds: {

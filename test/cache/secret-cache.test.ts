@@ -251,6 +251,35 @@ test('streams that come back without a fresh token are sent again more and more 
   );
 });
 
+test('a renewal that is overdue for lack of a token shows as stale, until it is made up for', async () => {
+  await using world = await CacheWorld.start({ jitter: 0 });
+  const state = (): string | undefined => world.cache.identities()[0]?.state;
+  for (let index = 0; index < 2; index++) world.listen(world.caller('web', hours(6)));
+  await settle();
+  await world.clock.advance(hours(7));
+  assert.equal(state(), 'ready', 'an expired token alone is nothing: the renewal is not due');
+  await world.clock.advance(hours(5));
+  assert.equal(state(), 'stale');
+  world.listen(world.caller('web', hours(6)));
+  await settle();
+  assert.equal(state(), 'ready');
+});
+
+test('however short a certificate lives, streams are sent for a token while it is valid, and in no loop', async () => {
+  for (const ttlMs of [seconds(60), minutes(5), hours(1), hours(24)]) {
+    await using world = await CacheWorld.start({ jitter: 0, ttlMs });
+    const listeners = Array.from({ length: 200 }, () => world.listen(world.caller('web', seconds(1))));
+    await settle();
+    const sentBack = (): number => listeners.reduce((sum, listener) => sum + listener.sentBack, 0);
+    await world.clock.advance(ttlMs - seconds(1));
+    const inTime = sentBack();
+    assert.ok(inTime >= 5 && inTime <= 100, `${inTime} of a certificate of ${ttlMs / 1000} s`);
+    await world.clock.advance(minutes(10));
+    const tooLate = sentBack() - inTime;
+    assert.ok(tooLate >= 9 && tooLate <= 21, `${tooLate} in ten minutes after the expiry`);
+  }
+});
+
 test('an identity that nobody listens to waits for a stream with a fresh token', async () => {
   await using world = await CacheWorld.start({ jitter: 0, forgetAfterMs: days(2) });
   const listener = world.listen(world.caller('web', hours(6)));
