@@ -159,9 +159,10 @@ export class Agent implements AgentView, AgentControl {
   static async #loadFor(life: AbortController, parts: AgentParts): Promise<Agent> {
     const { settings, clock, log, version } = parts;
     const metrics = createMetrics({ clock, version });
-    const loaded = parts.ca === undefined ? await loadCas(parts, life.signal) : [parts.ca];
     const { stateDir, identity } = settings;
+    // Before the CA, whose first start writes its keys: a verifier that cannot be had leaves none behind.
     const verifier = await loadTokenVerifier({ ...identity, stateDir, clock, log, lifetime: life.signal });
+    const loaded = parts.ca === undefined ? await loadCas(parts, life.signal) : [parts.ca];
     const meter = metrics.token;
     const authenticator = new TokenAuthenticator({
       verifier: remembered(meteredVerifier(verifier, meter), { clock, meter, lifetime: life.signal }),

@@ -149,10 +149,11 @@ export class CaServer implements AgentView, AgentControl {
     const { stateDir, identity } = settings;
     const { trustDomain } = identity;
     const metrics = createMetrics({ clock, version });
-    const provider = await loadEmbeddedProvider({ stateDir, trustDomain, clock, log });
     const life = new AbortController();
     const lifetime = life.signal;
+    // Before the CA, whose first start writes its keys: a verifier that cannot be had leaves none behind.
     const verifier = await loadTokenVerifier({ ...identity, stateDir, clock, log, lifetime });
+    const provider = await loadEmbeddedProvider({ stateDir, trustDomain, clock, log });
     const meter = metrics.token;
     const authenticator = new TokenAuthenticator({
       verifier: remembered(meteredVerifier(verifier, meter), { clock, meter, lifetime }),

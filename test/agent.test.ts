@@ -80,6 +80,17 @@ test('a second agent is refused the socket of a living one, which goes on', asyn
   leafOf(await new SecretStream(client, await world.token(), ['default']).next());
 });
 
+for (const verifiers of ['kubernetes', 'embedded,kubernetes']) {
+  test(`a start with TOKEN_VERIFIER=${verifiers}, which this build lacks, leaves no keys behind`, async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'sds-none-'));
+    const stateDir = join(directory, 'state');
+    const start = AgentWorld.start({ env: { STATE_DIR: stateDir, TOKEN_VERIFIER: verifiers } });
+    await assert.rejects(start, { code: 'settings-invalid', message: /kubernetes is not in this build/ });
+    assert.ok(!existsSync(stateDir));
+    await rm(directory, { recursive: true });
+  });
+}
+
 test('a CA that is out of reach keeps the agent unready, not dead; new streams get what is held', async () => {
   const ca = await MemoryCa.create(systemClock);
   ca.failWith(new AgentError('ca-unavailable', 'the CA is down'));

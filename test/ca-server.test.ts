@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ChannelCredentials, Client, type ServiceError, status } from '@grpc/grpc-js';
@@ -221,6 +223,15 @@ test('files that are not there keep it from starting, and are named', async () =
     code: 'settings-invalid',
     message: /--tls-cert.*\/nowhere\/tls.pem/,
   });
+});
+
+test('a verifier that this build lacks keeps it from starting, and no keys are left behind', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'sds-none-'));
+  const stateDir = join(directory, 'state');
+  const start = CaWorld.start({ env: { STATE_DIR: stateDir, TOKEN_VERIFIER: 'kubernetes' } });
+  await assert.rejects(start, { code: 'settings-invalid' });
+  assert.ok(!existsSync(stateDir));
+  await rm(directory, { recursive: true });
 });
 
 test('its own certificate is renewed when half of its life is over', async () => {

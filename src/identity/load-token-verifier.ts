@@ -5,6 +5,8 @@ import type { TokenVerifier } from '../core/token-verifier.ts';
 import { firstAccepting } from './first-accepting.ts';
 import type { JwksVerifierOptions } from './jwks-verifier.ts';
 
+type VerifierName = TokenVerifierSettings['verifiers'][number];
+
 /** The part of the settings that says who verifies tokens. */
 export interface TokenVerifierSettings {
   /** As in `TOKEN_VERIFIER`; one has to accept. */
@@ -26,7 +28,9 @@ export interface TokenVerifierSettings {
  * @throws AgentError `settings-invalid` for one that this build lacks, `token-verifier-unavailable` for broken state
  */
 export async function loadTokenVerifier(settings: TokenVerifierSettings): Promise<TokenVerifier> {
-  const [first, ...others] = await Promise.all(settings.verifiers.map((name) => loadOne(name, settings)));
+  // All of them before any is loaded: the embedded one makes a key on its first start.
+  const names = settings.verifiers.map(requireInBuild);
+  const [first, ...others] = await Promise.all(names.map((name) => loadOne(name, settings)));
   if (first === undefined) {
     throw new AgentError(
       'settings-invalid',
@@ -36,8 +40,16 @@ export async function loadTokenVerifier(settings: TokenVerifierSettings): Promis
   return firstAccepting(first, ...others);
 }
 
+function requireInBuild(name: VerifierName): Exclude<VerifierName, 'kubernetes'> {
+  if (name !== 'kubernetes') return name;
+  throw new AgentError(
+    'settings-invalid',
+    'TOKEN_VERIFIER kubernetes is not in this build yet: use jwks with the key set of the cluster',
+  );
+}
+
 async function loadOne(
-  name: TokenVerifierSettings['verifiers'][number],
+  name: Exclude<VerifierName, 'kubernetes'>,
   { jwks, issuer, audiences, trustDomain, stateDir, clock, log, lifetime }: TokenVerifierSettings,
 ): Promise<TokenVerifier> {
   switch (name) {
@@ -50,10 +62,5 @@ async function loadOne(
       const { createJwksVerifier } = await import('./jwks-verifier.ts');
       return createJwksVerifier({ jwks, expected: { trustDomain, audiences, issuer }, clock, log, lifetime });
     }
-    case 'kubernetes':
-      throw new AgentError(
-        'settings-invalid',
-        'TOKEN_VERIFIER kubernetes is not in this build yet: use jwks with the key set of the cluster',
-      );
   }
 }
