@@ -2,15 +2,16 @@ import type { SecureContext } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { orAborted } from '../or-aborted.ts';
 import { CaConnection } from './ca-connection.ts';
-import type { CaAddress } from './parse-ca-address.ts';
+import type { ServerCheck } from './owned-credentials.ts';
 import type { TlsRoots } from './tls-roots.ts';
 
 export interface CaConnectionsParts {
-  readonly address: CaAddress;
-  /** The name to expect in the CA's certificate, where it is not the address's. */
-  readonly serverName: string | undefined;
-  /** Undefined for an address that is spoken to in plain text. */
-  readonly roots: TlsRoots | undefined;
+  /** The CA's address as gRPC names it. */
+  readonly target: string;
+  /** What its certificate is verified with. Undefined: it is spoken to in plain text. */
+  readonly tls: { readonly roots: TlsRoots; readonly name: string } | undefined;
+  /** The `:authority` of requests, where it is not the target's. */
+  readonly authority: string | undefined;
 }
 
 interface Newest {
@@ -32,9 +33,9 @@ export class CaConnections {
 
   /** Does some work on the newest connection; gives its outcome. */
   async use<T>(signal: AbortSignal, work: (connection: CaConnection) => Promise<T>): Promise<T> {
-    const { roots } = this.#parts;
-    const context = roots && (await orAborted(roots.current(), signal));
-    const connection = this.#connectionWith(context);
+    const { tls } = this.#parts;
+    const check = tls && { name: tls.name, roots: await orAborted(tls.roots.current(), signal) };
+    const connection = this.#connectionWith(check);
     try {
       return await work(connection);
     } catch (thrown) {
@@ -44,15 +45,12 @@ export class CaConnections {
     }
   }
 
-  #connectionWith(roots: SecureContext | undefined): CaConnection {
-    if (this.#newest?.roots === roots && this.#newest !== undefined) return this.#newest.connection;
+  #connectionWith(check: ServerCheck | undefined): CaConnection {
+    if (this.#newest !== undefined && this.#newest.roots === check?.roots) return this.#newest.connection;
     this.#newest?.connection.retire();
-    const { address, serverName } = this.#parts;
-    const { target, host } = address;
-    const name = serverName ?? host;
-    const check = roots && name !== undefined ? { roots, name } : undefined;
-    const connection = new CaConnection({ target, check, authority: serverName });
-    this.#newest = { connection, roots };
+    const { target, authority } = this.#parts;
+    const connection = new CaConnection({ target, check, authority });
+    this.#newest = { connection, roots: check?.roots };
     return connection;
   }
 

@@ -1,10 +1,11 @@
 import { AgentError } from '../../core/agent-error.ts';
+import type { Log } from '../../core/log.ts';
 import type { CaProviderSettings } from '../provider-settings.ts';
 import { CaConnections } from './ca-connections.ts';
 import { createCallMetadata } from './call-metadata.ts';
 import { CitadelProvider } from './citadel-provider.ts';
 import { parseCaAddress } from './parse-ca-address.ts';
-import { FileTlsRoots, publicTlsRoots } from './tls-roots.ts';
+import { FileTlsRoots, publicTlsRoots, type TlsRoots } from './tls-roots.ts';
 
 /**
  * Makes the provider; the CA is not asked anything yet.
@@ -15,17 +16,19 @@ export async function loadCitadelProvider({ ca, clock, log }: CaProviderSettings
   if (ca.address === undefined) {
     throw new AgentError('settings-invalid', 'CA_ADDR is not set, and Citadel needs it: host:port or unix:/path');
   }
-  const address = parseCaAddress(ca.address);
+  const { target, host } = parseCaAddress(ca.address);
   const { rootCaFile, serverName } = ca;
-  const isPlaintext = address.host === undefined;
-  if (isPlaintext && (rootCaFile !== undefined || serverName !== undefined)) {
+  if (host === undefined && (rootCaFile !== undefined || serverName !== undefined)) {
     throw new AgentError(
       'settings-invalid',
       'CA_ROOT_CA and CA_SERVER_NAME are for TLS, and a unix socket in CA_ADDR is spoken to in plain text: remove them',
     );
   }
   const metadata = createCallMetadata(ca.clusterId, ca.headers);
-  const fromFile = rootCaFile === undefined ? undefined : await FileTlsRoots.load(rootCaFile, log);
-  const roots = isPlaintext ? undefined : (fromFile ?? publicTlsRoots());
-  return new CitadelProvider(new CaConnections({ address, serverName, roots }), metadata, clock);
+  const tls = host === undefined ? undefined : { name: serverName ?? host, roots: await loadTlsRoots(rootCaFile, log) };
+  return new CitadelProvider(new CaConnections({ target, tls, authority: serverName }), metadata, clock);
+}
+
+async function loadTlsRoots(file: string | undefined, log: Log): Promise<TlsRoots> {
+  return file === undefined ? publicTlsRoots() : FileTlsRoots.load(file, log);
 }

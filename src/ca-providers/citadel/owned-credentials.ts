@@ -36,7 +36,10 @@ export class OwnedCredentials extends ChannelCredentials {
   override _createSecureConnector(): SecureConnector {
     const check = this.#check;
     const sockets = new Set<Socket>();
+    let isDestroyed = false;
     const own = (socket: Socket): Socket => {
+      // A connection may come after nobody wants it any more.
+      if (isDestroyed) socket.destroy();
       sockets.add(socket);
       // An error that nobody listens for would end the process.
       return socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
@@ -51,6 +54,7 @@ export class OwnedCredentials extends ChannelCredentials {
       },
       getCallCredentials: () => CallCredentials.createEmpty(),
       destroy: () => {
+        isDestroyed = true;
         for (const socket of sockets) socket.destroy();
       },
     };

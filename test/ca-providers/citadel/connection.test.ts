@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { createSecureContext } from 'node:tls';
 import { status } from '@grpc/grpc-js';
+import { OwnedCredentials } from '../../../src/ca-providers/citadel/owned-credentials.ts';
 import type { CaProvider } from '../../../src/core/ca-provider.ts';
 import { CitadelCa } from '../../fakes/citadel-ca.ts';
 import { createLoopbackCertificate } from '../../identity/loopback-certificate.ts';
@@ -211,6 +214,18 @@ describe('a connection that is dead', () => {
       await eventually('nothing is left of the call', () => sockets.size === 0);
     }
   });
+});
+
+test('a connection that comes after it was given up is closed', async (t) => {
+  const { address, sockets } = await tarpit(t);
+  const check = { roots: createSecureContext(), name: 'localhost' };
+  const connector = new OwnedCredentials(check)._createSecureConnector();
+  connector.destroy();
+  const late = connect(Number(address.split(':')[1]), '127.0.0.1');
+  await once(late, 'connect');
+  void connector.connect(late).catch(() => undefined);
+  await eventually('it was there', () => sockets.size > 0 || late.destroyed);
+  await eventually('it is closed', () => sockets.size === 0);
 });
 
 test('through a unix socket a CA is spoken to in plain text', async () => {
