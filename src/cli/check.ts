@@ -107,6 +107,7 @@ async function checkRoots(provider: CaProvider, timeoutMs: number, signal: Abort
   const onTimeout = (): AgentError =>
     new AgentError('ca-timeout', `${name} did not answer within ${timeoutMs} ms: is CA_ADDR right?`);
   const roots = await withTimeLimit(systemClock, timeoutMs, signal, onTimeout, (limited) => provider.roots(limited));
+  if (roots.length === 0) return `${name} can be reached; it tells its roots with the first certificate`;
   const { count } = normalizeRoots(roots, systemClock.now());
   return `${name} answers, with ${count === 1 ? 'one root' : `${count} roots`}`;
 }

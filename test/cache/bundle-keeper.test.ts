@@ -89,3 +89,40 @@ test('a certificate under a root that the CA has changed to is served, after the
   assert.deepEqual(order, ['bundle', 'certificate']);
   assert.equal(bundle.changes, 1);
 });
+
+test('a CA that has told of no root yet is reached, is asked calmly, and there is no bundle', async () => {
+  await using world = await CacheWorld.start({ lateRoots: true });
+  const listener = world.listenToBundle();
+  assert.equal(world.bundles.isCaReached, true);
+  await world.clock.advance(hours(1));
+  assert.ok(world.ca.rootRequests < 10, `asked ${world.ca.rootRequests} times`);
+  assert.deepEqual(world.log.events, []);
+  assert.equal(world.retries, 0);
+  assert.equal(listener.served, undefined);
+});
+
+test('a CA that does not answer is not reached until it does', async () => {
+  await using world = await CacheWorld.start({ lateRoots: true, caFailure: DOWN });
+  assert.equal(world.bundles.isCaReached, false);
+  world.ca.failWith(undefined);
+  await world.clock.advance(minutes(1));
+  assert.equal(world.bundles.isCaReached, true);
+});
+
+test('roots that come with the first certificate are pushed once, before it is', async () => {
+  await using world = await CacheWorld.start({ lateRoots: true });
+  const order: string[] = [];
+  const subscriber = (what: string) => ({ changed: () => order.push(what), reauthenticate: () => undefined });
+  world.cache.subscribe({ kind: 'bundle', trustDomain: 'cluster.local' }, subscriber('bundle'));
+  world.cache.subscribe({ kind: 'certificate', caller: world.caller('web') }, subscriber('certificate'));
+  await settle();
+  assert.deepEqual(order, ['bundle', 'certificate']);
+});
+
+test('a CA that tells of no root later takes no bundle away', async () => {
+  await using world = await CacheWorld.start();
+  const { bundle } = world.bundles;
+  world.ca.roots = async () => [];
+  await world.clock.advance(hours(1));
+  assert.equal(world.bundles.bundle, bundle);
+});

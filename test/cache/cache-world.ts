@@ -1,6 +1,7 @@
 import { BundleKeeper } from '../../src/cache/bundle-keeper.ts';
 import { Issuer } from '../../src/cache/issuer.ts';
 import { SecretCache } from '../../src/cache/secret-cache.ts';
+import type { AgentError } from '../../src/core/agent-error.ts';
 import type { Caller } from '../../src/core/caller.ts';
 import type { IgnoredRoot, RenewalResult } from '../../src/core/meters.ts';
 import { Redacted } from '../../src/core/redacted.ts';
@@ -24,6 +25,10 @@ export interface WorldOptions {
   readonly forgetAfterMs?: number;
   /** Every draw gives this; undefined: a seeded sequence. */
   readonly random?: number;
+  /** The CA tells its roots with the first certificate and not before. */
+  readonly lateRoots?: boolean;
+  /** The CA fails from the beginning. */
+  readonly caFailure?: AgentError;
 }
 
 export function idOf(name: string): SpiffeId {
@@ -92,7 +97,10 @@ export class CacheWorld {
 
   static async start(options: WorldOptions = {}): Promise<CacheWorld> {
     const clock = new FakeClock();
-    const world = new CacheWorld(clock, options.ca ?? (await MemoryCa.create(clock)), options);
+    const ca = options.ca ?? (await MemoryCa.create(clock));
+    ca.tellsRootsLate = options.lateRoots ?? false;
+    ca.failWith(options.caFailure);
+    const world = new CacheWorld(clock, ca, options);
     await settle();
     return world;
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { AgentWorld } from '../agent-world.ts';
+import { CitadelCa } from '../fakes/citadel-ca.ts';
 import { RecordingIo } from './recording-io.ts';
 
 /** Runs `check` for an agent in an empty directory, after the directory was prepared. */
@@ -74,6 +75,20 @@ test('check tells of a provider that this build does not have', async () => {
   const { io, status } = await checkIn(makeSocketDirectories, { CA_PROVIDER: 'VaultCA', TOKEN_VERIFIER: 'embedded' });
   assert.equal(status, 69);
   assert.match(io.out, /^fault {2}CA .*VaultCA/m);
+});
+
+test('check says of a CA that tells its roots with the first certificate that it can be reached', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'check-citadel-'));
+  await using ca = await CitadelCa.start({ address: `unix:${join(directory, 'ca.sock')}` });
+  const settings = { CA_PROVIDER: 'Citadel', CA_ADDR: ca.address, TOKEN_VERIFIER: 'embedded' };
+  const found = await checkIn(makeSocketDirectories, settings);
+  assert.match(found.io.out, /^ok {5}CA .*Citadel can be reached; it tells its roots with the first certificate/m);
+  assert.equal(found.status, 0);
+  ca.stop();
+  const missed = await checkIn(makeSocketDirectories, settings);
+  assert.match(missed.io.out, /^fault {2}CA .*CA_ADDR/m);
+  assert.equal(missed.status, 69);
+  await rm(directory, { recursive: true });
 });
 
 test('check tells of keys that nobody can read tokens with', async () => {

@@ -58,6 +58,8 @@ export class MemoryCa implements CaProvider, RotatableRoot {
   changeLeaf: (template: CertificateTemplate) => CertificateTemplate = (template) => template;
   /** Changes the answer after it was signed. */
   changeAnswer: (chain: DerCertificates) => DerCertificates = (chain) => chain;
+  /** Roots come with certificates and in no other way, as from Istio's CA API. */
+  tellsRootsLate = false;
   #failure: AgentError | undefined;
 
   private constructor(name: string, trustDomain: string, clock: Clock, generation: Generation) {
@@ -79,7 +81,12 @@ export class MemoryCa implements CaProvider, RotatableRoot {
     try {
       await this.#passGate(signal);
       if (this.#failure !== undefined) throw this.#failure;
-      return this.changeAnswer(this.#issue(request));
+      const chain = this.#issue(request);
+      if (this.tellsRootsLate) {
+        this.tellsRootsLate = false;
+        this.#rootChanges.notify();
+      }
+      return this.changeAnswer(chain);
     } finally {
       this.inFlight--;
     }
@@ -155,6 +162,7 @@ export class MemoryCa implements CaProvider, RotatableRoot {
   }
 
   #currentRoots(): DerCertificates {
+    if (this.tellsRootsLate) return this.#extraRoots;
     const others = this.#other === undefined ? [] : [this.#other.root.der];
     return [this.#signing.root.der, ...others, ...this.#extraRoots];
   }
