@@ -9,6 +9,9 @@ import { ensureBuilt } from './ensure.mjs';
 import { reportCoverage } from './test/coverage.mjs';
 import { runNodeTest } from './test/run-node-test.mjs';
 
+/** Options of `node --test` that would take the first test file for their value. */
+const TAKES_VALUE = /^--test-(name-pattern|skip-pattern|concurrency|timeout|reporter|reporter-destination|shard)$/;
+
 /**
  * `npm test [-- [--coverage] [part of a path]… [option of node --test]…]`: makes the checkout ready and runs the
  * tests. The last lines on stdout are node:test's own count.
@@ -16,6 +19,9 @@ import { runNodeTest } from './test/run-node-test.mjs';
 async function main(argv) {
   const options = argv.filter((arg) => arg.startsWith('-') && arg !== '--coverage');
   const filters = argv.filter((arg) => !arg.startsWith('-'));
+  const bare = options.find((option) => TAKES_VALUE.test(option));
+  if (bare !== undefined)
+    throw new Error(`write ${bare}=VALUE: a value that stands alone is taken for a part of a path`);
   await ensureBuilt();
   const env = {
     ...process.env,

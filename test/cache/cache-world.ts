@@ -98,8 +98,8 @@ export class CacheWorld {
   static async start(options: WorldOptions = {}): Promise<CacheWorld> {
     const clock = new FakeClock();
     const ca = options.ca ?? (await MemoryCa.create(clock));
-    ca.tellsRootsLate = options.lateRoots ?? false;
-    ca.failWith(options.caFailure);
+    if (options.lateRoots !== undefined) ca.tellsRootsLate = options.lateRoots;
+    if (options.caFailure !== undefined) ca.failWith(options.caFailure);
     const world = new CacheWorld(clock, ca, options);
     await settle();
     return world;
