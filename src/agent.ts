@@ -28,6 +28,7 @@ import { createHealthMethods } from './telemetry/grpc-health.ts';
 import { type MeteredCa, metered as meteredCa } from './telemetry/metered-ca.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { MonitoringServer } from './telemetry/monitoring-server.ts';
+import { requireUnserved } from './telemetry/private-socket.ts';
 import { Readiness } from './telemetry/readiness.ts';
 import { SocketListener } from './transport/socket-listener.ts';
 
@@ -185,6 +186,7 @@ export class Agent implements AgentView, AgentControl {
     const life = this.#life;
     const closers: (() => Promise<void>)[] = [];
     try {
+      await this.#requirePlaces();
       await this.#openPages(closers);
       const working = Promise.all([this.#cache.run(life.signal), this.#untilVerifierWorks(life.signal)]);
       closers.push(async () => {
@@ -193,7 +195,7 @@ export class Agent implements AgentView, AgentControl {
       });
       await this.#listener.listen();
       closers.push(() => this.#drain());
-      // After the SDS socket, which decides whether another agent serves here; closed before it, for the successor.
+      // Closed before the SDS socket, for the successor.
       await this.#openAdmin(closers);
       this.#readiness.set('socket', true);
       log.info('the agent serves secrets', { socket: settings.sds.socketPath, ca: this.#ca.name, version });
@@ -239,6 +241,13 @@ export class Agent implements AgentView, AgentControl {
       throw new AgentError('request-unimplemented', reason);
     }
     await this.#rootReplacement.run(onProgress, signal);
+  }
+
+  /** Before anything is opened, so that a second agent is told of the first, and not of a port that is taken. */
+  async #requirePlaces(): Promise<void> {
+    const { admin } = this.#parts.settings;
+    await this.#listener.requireFree();
+    await requireUnserved(admin.socketPath);
   }
 
   /** Opens what operators look at, before anybody is served: so a start that takes long can be watched. */

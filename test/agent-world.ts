@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent } from '../src/agent.ts';
@@ -40,9 +40,10 @@ export class AgentWorld {
 
   static async start({ env = {}, ca }: AgentWorldOptions = {}): Promise<AgentWorld> {
     const directory = await mkdtemp(join(tmpdir(), 'sds-agent-'));
+    await mkdir(join(directory, 'sds'));
     const settings = loadSettings({
       STATE_DIR: join(directory, 'state'),
-      SDS_UDS_PATH: join(directory, 'uds_path'),
+      SDS_UDS_PATH: join(directory, 'sds', 'uds_path'),
       ADMIN_SOCKET: join(directory, 'admin', 'admin.sock'),
       MONITORING_ADDRESS: '127.0.0.1',
       MONITORING_PORT: '0',
@@ -57,7 +58,11 @@ export class AgentWorld {
   }
 
   get socket(): string {
-    return join(this.directory, 'uds_path');
+    return join(this.directory, 'sds', 'uds_path');
+  }
+
+  get adminSocket(): string {
+    return join(this.directory, 'admin', 'admin.sock');
   }
 
   /** The port in the log line with this message. */

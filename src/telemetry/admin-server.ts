@@ -50,9 +50,7 @@ export class AdminServer implements AsyncDisposable {
 
   /** @throws AgentError `socket-unusable`, naming the setting */
   async listen(path: string): Promise<void> {
-    const onTakeOver = (): void =>
-      this.#log.warn('the admin socket was taken over from an agent that still runs', { socket: path });
-    this.#remove = await bindPrivateSocket(path, (newPath) => this.#listener.listen({ path: newPath }), onTakeOver);
+    this.#remove = await bindPrivateSocket(path, (newPath) => this.#listener.listen({ path: newPath }));
   }
 
   /** Ends what is running, and removes the socket unless another agent has replaced it. */

@@ -12,18 +12,13 @@ const SETTING = 'ADMIN_SOCKET';
  * The directory is made (0700) where it is missing. The socket is bound under another name and then renamed, so
  * that at every moment the path leads to the old socket or to the new one.
  *
- * A living agent's socket is taken over too: it is most likely one that drains while its successor starts, and the
- * SDS socket has already decided which agent serves.
- *
  * @param bind listens at the path it is given
- * @param onTakeOver is told that another agent still listened there
  * @returns what removes the socket again, unless somebody else has replaced it meanwhile
  * @throws AgentError `socket-unusable` when something else is there, or it cannot be made
  */
 export async function bindPrivateSocket(
   path: string,
   bind: (path: string) => Promise<unknown>,
-  onTakeOver: () => void,
 ): Promise<() => Promise<void>> {
   const newPath = join(dirname(path), `.new-${process.pid}`);
   if (Math.max(Buffer.byteLength(path), Buffer.byteLength(newPath)) > LONGEST_PATH_BYTES) {
@@ -34,7 +29,7 @@ export async function bindPrivateSocket(
   }
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    if (await isLive(path)) onTakeOver();
+    await requireUnserved(path);
     await rm(newPath, { force: true });
     await withUmask(0o177, () => bind(newPath));
     const ours = await lstat(newPath);
@@ -42,9 +37,7 @@ export async function bindPrivateSocket(
     return () => removeOurs(path, ours.ino);
   } catch (cause) {
     await rm(newPath, { force: true }).catch(() => undefined);
-    if (cause instanceof AgentError) throw cause;
-    const reason = cause instanceof Error ? cause.message : 'unknown error';
-    throw new AgentError('socket-unusable', `cannot make the admin socket ${path} (${SETTING}): ${reason}`, { cause });
+    throw cause instanceof AgentError ? cause : unusable(path, cause);
   }
 }
 
@@ -59,13 +52,28 @@ function withUmask<T>(mask: number, work: () => T): T {
   }
 }
 
-async function isLive(path: string): Promise<boolean> {
-  const found = await statOf(path);
-  if (found === undefined) return false;
-  if (!found.isSocket()) {
-    throw new AgentError('socket-unusable', `${path} is not a socket: remove it, or set ${SETTING} to another path`);
+/**
+ * A living agent keeps its socket. One that drains is in nobody's way: an agent takes its admin socket away before the
+ * SDS socket, so a successor that could have the one can have the other.
+ *
+ * @throws AgentError `socket-unusable` while somebody listens there, or when something else is there
+ */
+export async function requireUnserved(path: string): Promise<void> {
+  const found = await statOf(path).catch((cause: unknown) => {
+    throw unusable(path, cause);
+  });
+  if (found === undefined) return;
+  const advice = `set ${SETTING} to another path`;
+  if (!found.isSocket()) throw new AgentError('socket-unusable', `${path} is not a socket: remove it, or ${advice}`);
+  if (await isAnswered(path)) {
+    const fault = `another process serves the admin socket ${path}`;
+    throw new AgentError('socket-unusable', `${fault}: stop that one, or ${advice}`);
   }
-  return isAnswered(path);
+}
+
+function unusable(path: string, cause: unknown): AgentError {
+  const reason = cause instanceof Error ? cause.message : 'unknown error';
+  return new AgentError('socket-unusable', `cannot make the admin socket ${path} (${SETTING}): ${reason}`, { cause });
 }
 
 /** Only a refused connection proves that nobody listens; anything else might be somebody busy. */

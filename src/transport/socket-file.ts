@@ -33,14 +33,19 @@ export class SocketFile {
     this.#options = options;
   }
 
+  /** Rejects with an `AgentError` `socket-unusable` that says what to do, where the socket could not be made now. */
+  async requireFree(): Promise<void> {
+    this.#requireShort(this.#options.path);
+    await this.#requireDirectory();
+    await this.#requireReplaceable();
+  }
+
   /** Makes the server listen. Rejects with an `AgentError` `socket-unusable` that says what to do. */
   async bind(server: Server): Promise<void> {
     const { path, mode, gid } = this.#options;
     const temporary = join(dirname(path), `.${Math.random().toString(36).slice(2, 7)}`);
-    this.#requireShort(path);
     this.#requireShort(temporary);
-    await this.#requireDirectory();
-    await this.#requireReplaceable();
+    await this.requireFree();
     try {
       await listenPrivately(server, temporary);
       if (gid !== undefined) await chown(temporary, -1, gid);

@@ -25,6 +25,11 @@ export class SocketListener implements AsyncDisposable {
     return this.#connections.size;
   }
 
+  /** Rejects with an `AgentError` `socket-unusable` that says what to do, where `listen` would: another agent serves. */
+  requireFree(): Promise<void> {
+    return this.#file.requireFree();
+  }
+
   /** Makes the socket and accepts connections. Rejects with an `AgentError` `socket-unusable` that says what to do. */
   async listen(): Promise<void> {
     this.#readPeer = loadPeerCredentials(this.#options.log);

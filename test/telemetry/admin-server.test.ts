@@ -48,14 +48,20 @@ test('a socket that a dead agent left behind is replaced', async () => {
   assert.equal((await http({ socketPath, path: '/status' })).status, 200);
 });
 
-test('the newcomer takes the socket over from an agent that still runs, which leaves it alone when it goes', async () => {
+test('an agent that lives keeps its socket; when it has gone the next one can have it', async () => {
   const first = createSample();
   const second = createSample();
   await using _ = first.server;
   await using __ = second.server;
   await first.server.listen(first.socketPath);
-  await second.server.listen(second.socketPath);
+  const expected = {
+    code: 'socket-unusable',
+    message: /another process serves .*: stop that one, or set ADMIN_SOCKET/,
+  };
+  await assert.rejects(second.server.listen(second.socketPath), expected);
+  assert.equal((await http({ socketPath: first.socketPath, path: '/status' })).status, 200);
   await first.server.close();
+  await second.server.listen(second.socketPath);
   assert.equal((await http({ socketPath: second.socketPath, path: '/status' })).status, 200);
 });
 

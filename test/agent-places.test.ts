@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
+import { fetchStatus } from '../src/cli/admin-client.ts';
+import { systemClock } from '../src/runtime/system-clock.ts';
+import { AgentWorld, encodeRequest, FETCH_SECRETS } from './agent-world.ts';
+import { MemoryCa } from './fakes/memory-ca.ts';
+
+async function startedAtMs(adminSocket: string): Promise<number> {
+  return (await fetchStatus(adminSocket, AbortSignal.timeout(5000))).startedAtMs;
+}
+
+test('a second agent with all the same settings is told of the first, not of a port that is taken', async () => {
+  await using world = await AgentWorld.start();
+  const same = {
+    SDS_UDS_PATH: world.socket,
+    ADMIN_SOCKET: world.adminSocket,
+    MONITORING_PORT: String(world.port('monitoring listens')),
+  };
+  await assert.rejects(AgentWorld.start({ env: same }), {
+    code: 'socket-unusable',
+    message: `cannot serve on ${world.socket}: another process serves it: stop that one, or choose another path`,
+  });
+});
+
+test('an agent with another SDS socket does not get the admin socket of a living one', async () => {
+  await using world = await AgentWorld.start();
+  await assert.rejects(AgentWorld.start({ env: { ADMIN_SOCKET: world.adminSocket } }), {
+    code: 'socket-unusable',
+    message: /another process serves .*ADMIN_SOCKET/,
+  });
+  assert.equal(await startedAtMs(world.adminSocket), world.agent.status().startedAtMs);
+});
+
+test('a place where no admin socket can be is an error that names the setting, and nobody is served before it', async () => {
+  await using world = await AgentWorld.start();
+  const socket = join(world.directory, 'sds', 'other');
+  const env = { SDS_UDS_PATH: socket, ADMIN_SOCKET: '/dev/null/admin.sock' };
+  await assert.rejects(AgentWorld.start({ env }), { code: 'socket-unusable', message: /ADMIN_SOCKET/ });
+  assert.ok(!existsSync(socket));
+});
+
+test('a successor gets both sockets while its predecessor still drains, and keeps them', async () => {
+  const ca = await MemoryCa.create(systemClock);
+  await using world = await AgentWorld.start({ ca: { provider: ca } });
+  await using client = await world.connect();
+  ca.hold();
+  const request = encodeRequest({ resourceNames: ['default'] });
+  const answered = client.unary(FETCH_SECRETS, { authorization: await world.token() }, request).catch(() => undefined);
+  await world.until(() => ca.inFlight > 0);
+  const stopped = world.stop();
+  const said = (text: string): boolean => world.log.events.some(({ message }) => message.startsWith(text));
+  await world.until(() => said('stopping'));
+  const places = { SDS_UDS_PATH: world.socket, ADMIN_SOCKET: world.adminSocket };
+  await using successor = await AgentWorld.start({ env: places });
+  assert.ok(!said('the agent has stopped'), 'it drained all the while');
+  ca.release();
+  await Promise.all([answered, stopped]);
+  assert.equal(await startedAtMs(world.adminSocket), successor.agent.status().startedAtMs);
+  assert.ok(existsSync(world.socket));
+});
