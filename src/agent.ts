@@ -30,6 +30,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { MonitoringServer } from './telemetry/monitoring-server.ts';
 import { requireUnserved } from './telemetry/private-socket.ts';
 import { Readiness } from './telemetry/readiness.ts';
+import { requireApart } from './telemetry/require-apart.ts';
 import { SocketListener } from './transport/socket-listener.ts';
 
 /** What an agent takes from the process that runs it. */
@@ -179,7 +180,7 @@ export class Agent implements AgentView, AgentControl {
   /**
    * Serves until the signal aborts, then drains: streams end, the socket goes, what is in flight ends.
    *
-   * @throws AgentError `socket-unusable`
+   * @throws AgentError `socket-unusable`, or `settings-invalid` for an admin socket where pods reach it
    */
   async run(signal: AbortSignal): Promise<void> {
     const { settings, log, version } = this.#parts;
@@ -245,8 +246,9 @@ export class Agent implements AgentView, AgentControl {
 
   /** Before anything is opened, so that a second agent is told of the first, and not of a port that is taken. */
   async #requirePlaces(): Promise<void> {
-    const { admin } = this.#parts.settings;
+    const { sds, admin } = this.#parts.settings;
     await this.#listener.requireFree();
+    await requireApart(admin.socketPath, sds.socketPath);
     await requireUnserved(admin.socketPath);
   }
 

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { test } from 'node:test';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
 import { fetchStatus } from '../src/cli/admin-client.ts';
 import { systemClock } from '../src/runtime/system-clock.ts';
 import { AgentWorld, encodeRequest, FETCH_SECRETS } from './agent-world.ts';
@@ -58,4 +61,41 @@ test('a successor gets both sockets while its predecessor still drains, and keep
   await Promise.all([answered, stopped]);
   assert.equal(await startedAtMs(world.adminSocket), successor.agent.status().startedAtMs);
   assert.ok(existsSync(world.socket));
+});
+
+/** Where `ADMIN_SOCKET` leads into the directory `sds`, which pods mount; `target` is what `link` leads to. */
+const WAYS_IN = [
+  { what: 'a link to it', target: 'sds', admin: 'link/admin.sock' },
+  { what: 'a link to what is above it', target: '.', admin: 'link/sds/admin.sock' },
+  { what: 'a link, below it, where nothing is yet', target: 'sds', admin: 'link/a/b/admin.sock' },
+  { what: 'a link out of a link', target: 'sds/deep', admin: 'link/../admin.sock' },
+];
+
+async function directoryWithLink(t: TestContext, target: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'sds-places-'));
+  t.after(() => rm(directory, { recursive: true }));
+  await mkdir(join(directory, 'sds', 'deep'), { recursive: true });
+  await symlink(join(directory, target), join(directory, 'link'));
+  return directory;
+}
+
+for (const { what, target, admin } of WAYS_IN) {
+  test(`the admin socket does not get where pods reach it, by ${what}`, async (t) => {
+    const directory = await directoryWithLink(t, target);
+    const places = { SDS_UDS_PATH: join(directory, 'sds', 'uds_path'), ADMIN_SOCKET: `${directory}/${admin}` };
+    await assert.rejects(AgentWorld.start({ env: places }), {
+      code: 'settings-invalid',
+      message: /ADMIN_SOCKET .* leads into .*\/sds": that is the directory of SDS_UDS_PATH/,
+    });
+    assert.ok(!existsSync(places.SDS_UDS_PATH), 'nobody was served');
+    assert.ok(!existsSync(join(directory, 'sds', 'a')), 'no directory was made');
+  });
+}
+
+test('the admin socket may be behind a link that leads elsewhere', async (t) => {
+  const directory = await directoryWithLink(t, 'elsewhere');
+  await mkdir(join(directory, 'elsewhere'));
+  await using world = await AgentWorld.start({ env: { ADMIN_SOCKET: join(directory, 'link', 'admin.sock') } });
+  assert.ok(existsSync(join(directory, 'elsewhere', 'admin.sock')));
+  assert.deepEqual(world.agent.status().unready, []);
 });

@@ -68,13 +68,17 @@ function ambiguousNames(values: SettingValues): Conflict | undefined {
   };
 }
 
-/** Pods mount the directory of the SDS socket, so whatever lies in it is theirs to connect to. */
+/**
+ * Pods mount the directory of the SDS socket, so whatever lies in it or below is theirs to connect to. Whether another
+ * name leads there only the file system knows, which is asked when the socket is made.
+ */
 function sharedDirectory({ ADMIN_SOCKET, SDS_UDS_PATH }: SettingValues): Conflict | undefined {
-  if (dirname(resolve(SDS_UDS_PATH)) !== dirname(resolve(ADMIN_SOCKET))) return undefined;
+  const mounted = `${dirname(resolve(SDS_UDS_PATH))}/`;
+  if (!`${dirname(resolve(ADMIN_SOCKET))}/`.startsWith(mounted)) return undefined;
   return {
     names: ['ADMIN_SOCKET', 'SDS_UDS_PATH'],
     text:
-      `ADMIN_SOCKET is ${quoteUntrusted(ADMIN_SOCKET)}, in the directory of SDS_UDS_PATH ` +
+      `ADMIN_SOCKET is ${quoteUntrusted(ADMIN_SOCKET)}, in or below the directory of SDS_UDS_PATH ` +
       `(${quoteUntrusted(SDS_UDS_PATH)}), which pods mount; put it into another directory`,
   };
 }

@@ -37,7 +37,7 @@ export const sdsShape = {
   ADMIN_SOCKET: setting(
     socketPath,
     '/var/run/sds-admin/admin.sock',
-    'the unix socket of `status` and `rotate`, mode 0600; not in the directory of SDS_UDS_PATH, which pods mount',
+    'the unix socket of `status` and `rotate`, mode 0600; not in or below the directory of SDS_UDS_PATH, which pods mount',
   ),
 };
 

@@ -178,9 +178,9 @@ const READINGS: readonly Reading[] = [
     value: [0, 0, '::'],
   },
   {
-    env: { ADMIN_SOCKET: '/var/run/sds/admin/a.sock' },
+    env: { ADMIN_SOCKET: '/var/run/sds-2/a.sock' },
     read: ({ admin }) => admin.socketPath,
-    value: '/var/run/sds/admin/a.sock',
+    value: '/var/run/sds-2/a.sock',
   },
   {
     env: { LOG_FORMAT: 'text', LOG_LEVEL: 'debug' },
@@ -263,10 +263,14 @@ const CLASHES: readonly Clash[] = [
   { env: { TOKEN_VERIFIER: 'jwks' }, told: /^TOKEN_JWKS is not set/ },
   { env: { SDS_DEFAULT_SVID_NAMES: 'default,ROOTCA' }, told: /"ROOTCA" is in two/ },
   { env: { SDS_ALL_BUNDLES_NAME: 'default' }, told: /"default" is in two/ },
-  { env: { ADMIN_SOCKET: '/var/run/sds/admin.sock' }, told: /ADMIN_SOCKET is .* in the directory of SDS_UDS_PATH/ },
-  { env: { ADMIN_SOCKET: '/var/run/x/../sds/./a.sock' }, told: /in the directory of SDS_UDS_PATH/ },
-  { env: { ADMIN_SOCKET: '/var/run/sds/..a.sock' }, told: /in the directory of SDS_UDS_PATH/ },
-  { env: { ADMIN_SOCKET: 'admin.sock', SDS_UDS_PATH: 'sds.sock' }, told: /in the directory of SDS_UDS_PATH/ },
+  {
+    env: { ADMIN_SOCKET: '/var/run/sds/admin.sock' },
+    told: /ADMIN_SOCKET is .* in or below the directory of SDS_UDS_PATH/,
+  },
+  { env: { ADMIN_SOCKET: '/var/run/x/../sds/./a.sock' }, told: /in or below the directory of SDS_UDS_PATH/ },
+  { env: { ADMIN_SOCKET: '/var/run/sds/..a.sock' }, told: /in or below the directory of SDS_UDS_PATH/ },
+  { env: { ADMIN_SOCKET: '/var/run/sds/admin/deep/a.sock' }, told: /in or below the directory of SDS_UDS_PATH/ },
+  { env: { ADMIN_SOCKET: 'admin.sock', SDS_UDS_PATH: 'sds.sock' }, told: /in or below the directory of SDS_UDS_PATH/ },
   { env: { MONITORING_PORT: '8080' }, told: /MONITORING_PORT and DEBUG_PORT are both 8080/ },
 ];
 
