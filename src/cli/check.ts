@@ -1,9 +1,8 @@
-import { access, constants, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { loadCaProviders } from '../ca-providers/registry.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import type { Settings } from '../config/settings.ts';
-import { AgentError, toAgentError } from '../core/agent-error.ts';
+import { AgentError, type ErrorCode, toAgentError } from '../core/agent-error.ts';
 import type { CaProvider } from '../core/ca-provider.ts';
 import { loadTokenVerifier } from '../identity/load-token-verifier.ts';
 import { probeVerifier } from '../identity/probe-verifier.ts';
@@ -11,7 +10,7 @@ import { normalizeRoots } from '../keys/roots.ts';
 import { systemClock } from '../runtime/system-clock.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { probeSocket } from '../transport/probe-socket.ts';
+import { checkAdminSocket, checkSdsSocket } from './check-sockets.ts';
 import type { Command, CommandIo } from './command.ts';
 import { ExitCode } from './exit-code.ts';
 import { paint, toPaper } from './paper.ts';
@@ -24,8 +23,8 @@ interface Check {
 }
 
 const CHECKS: readonly Check[] = [
-  { what: 'SDS socket', run: ({ sds }) => checkSocketPlace(sds.socketPath, 'SDS_UDS_PATH', false) },
-  { what: 'admin socket', run: ({ admin }) => checkSocketPlace(admin.socketPath, 'ADMIN_SOCKET', true) },
+  { what: 'SDS socket', run: checkSdsSocket },
+  { what: 'admin socket', run: checkAdminSocket },
   { what: 'CA', run: checkCa },
   { what: 'token verifier', run: checkVerifier },
 ];
@@ -44,16 +43,18 @@ exit status: 0 all is well, 64 a wrong setting, 69 something else is not
   async run(argv, io) {
     const settings = loadSettings(io.env, argv);
     report(io, 'settings', 'ok', 'every value is allowed');
-    let faults = 0;
+    const codes = new Set<ErrorCode>();
     for (const { what, run } of CHECKS) {
       try {
         report(io, what, 'ok', await run(settings, io.signal));
       } catch (thrown) {
-        faults++;
-        report(io, what, 'fault', toAgentError(thrown).message);
+        const { code, message } = toAgentError(thrown);
+        codes.add(code);
+        report(io, what, 'fault', message);
       }
     }
-    return faults === 0 ? ExitCode.ok : ExitCode.unavailable;
+    if (codes.has('settings-invalid')) return ExitCode.settings;
+    return codes.size === 0 ? ExitCode.ok : ExitCode.unavailable;
   },
 };
 
@@ -61,28 +62,6 @@ function report(io: CommandIo, what: string, verdict: 'ok' | 'fault', text: stri
   const paper = toPaper(io);
   const mark = paint(verdict.padEnd(5), verdict === 'ok' ? 'good' : 'bad', paper);
   io.stdout.write(`${mark}  ${what.padEnd(14)}  ${paint(text, undefined, paper)}\n`);
-}
-
-/** @param made whether the agent makes the directory */
-async function checkSocketPlace(path: string, setting: string, made: boolean): Promise<string> {
-  if ((await probeSocket(path)).state === 'alive') return `${path} is served by an agent that runs already`;
-  let directory = dirname(resolve(path));
-  let found = await stat(directory).catch(() => undefined);
-  while (found === undefined && made) {
-    directory = dirname(directory);
-    found = await stat(directory).catch(() => undefined);
-  }
-  if (found === undefined) {
-    throw new AgentError('socket-unusable', `the directory ${directory} is not there: make it, or change ${setting}`);
-  }
-  if (!found.isDirectory()) {
-    throw new AgentError('socket-unusable', `${directory} is not a directory: change ${setting}`);
-  }
-  await access(directory, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
-    const advice = `let this user write to it, or change ${setting}`;
-    throw new AgentError('socket-unusable', `the directory ${directory} cannot be written to: ${advice}`, { cause });
-  });
-  return `${path} can be made`;
 }
 
 async function checkCa(settings: Settings, signal: AbortSignal): Promise<string> {

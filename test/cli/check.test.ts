@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -48,6 +48,36 @@ test('check names a directory that is missing, and the setting to change', async
   assert.match(io.out, /^fault {2}SDS socket .*is not there: make it, or change SDS_UDS_PATH/m);
 });
 
+for (const [what, setting, place] of [
+  ['SDS socket', 'SDS_UDS_PATH', 'sds/uds_path'],
+  ['admin socket', 'ADMIN_SOCKET', 'admin/admin.sock'],
+] as const) {
+  test(`check tells of what is in the place of the ${what} and is none`, async () => {
+    const { io, status } = await checkIn(async (directory) => {
+      await makeSocketDirectories(directory);
+      await writeFile(join(directory, place), 'mine');
+    });
+    assert.equal(status, 69);
+    assert.match(io.out, new RegExp(`^fault  ${what} .*is not a socket: remove it, or change ${setting}$`, 'm'));
+  });
+}
+
+test('check tells of an admin socket that pods can reach by a link, as a wrong setting', async () => {
+  const { io, status } = await checkIn(async (directory) => {
+    await mkdir(join(directory, 'sds'));
+    await symlink(join(directory, 'sds'), join(directory, 'admin'));
+  });
+  assert.equal(status, 64);
+  assert.match(io.out, /^fault {2}admin socket .*leads into .*which pods mount/m);
+});
+
+test('check tells of an admin socket that another agent serves', async () => {
+  await using world = await AgentWorld.start();
+  const { io, status } = await checkIn(makeSocketDirectories, { ADMIN_SOCKET: world.adminSocket });
+  assert.equal(status, 69);
+  assert.match(io.out, /^fault {2}admin socket .*is served by an agent with another SDS_UDS_PATH/m);
+});
+
 test('check tells of a CA whose state is broken', async () => {
   const { io, status } = await checkIn(async (directory) => {
     await makeSocketDirectories(directory);
@@ -73,7 +103,7 @@ test('check asks every CA of a failover order', async () => {
 
 test('check tells of a provider that this build does not have', async () => {
   const { io, status } = await checkIn(makeSocketDirectories, { CA_PROVIDER: 'VaultCA', TOKEN_VERIFIER: 'embedded' });
-  assert.equal(status, 69);
+  assert.equal(status, 64);
   assert.match(io.out, /^fault {2}CA .*VaultCA/m);
 });
 
@@ -114,7 +144,7 @@ test('check of a running agent finds it, and disturbs nothing', async () => {
   const io = new RecordingIo({
     STATE_DIR: join(world.directory, 'state'),
     SDS_UDS_PATH: world.socket,
-    ADMIN_SOCKET: join(world.directory, 'admin', 'admin.sock'),
+    ADMIN_SOCKET: world.adminSocket,
   });
   assert.equal(await dispatch(['check'], io), 0, io.out);
   assert.match(io.out, /is served by an agent that runs already/);

@@ -1,0 +1,62 @@
+import { access, constants, lstat, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Settings } from '../config/settings.ts';
+import { AgentError } from '../core/agent-error.ts';
+import { requireApart } from '../telemetry/require-apart.ts';
+import { probeSocket } from '../transport/probe-socket.ts';
+
+/** Whether the SDS socket can be made, in words; rejects with an `AgentError` that says why not. */
+export async function checkSdsSocket({ sds }: Settings): Promise<string> {
+  const path = sds.socketPath;
+  if (await isServed(path, 'SDS_UDS_PATH')) return servedAlready(path);
+  await requireWritable(dirname(resolve(path)), 'SDS_UDS_PATH');
+  return `${path} can be made`;
+}
+
+/** Whether the admin socket can be made, in words; rejects with an `AgentError` that says why not. */
+export async function checkAdminSocket({ admin, sds }: Settings): Promise<string> {
+  const path = admin.socketPath;
+  await requireApart(path, sds.socketPath);
+  if (await isServed(path, 'ADMIN_SOCKET')) {
+    if ((await probeSocket(sds.socketPath)).state === 'alive') return servedAlready(path);
+    throw unusable(`${path} is served by an agent with another SDS_UDS_PATH: stop that one, or change ADMIN_SOCKET`);
+  }
+  await requireWritable(await nearestThere(dirname(resolve(path))), 'ADMIN_SOCKET');
+  return `${path} can be made`;
+}
+
+async function isServed(path: string, setting: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return false;
+  if (!found.isSocket()) throw unusable(`${path} is not a socket: remove it, or change ${setting}`);
+  const { state, error } = await probeSocket(path);
+  if (state !== 'unknown') return state === 'alive';
+  throw unusable(`whether ${path} is served cannot be found out: run as the agent's user, or change ${setting}`, error);
+}
+
+/** The agent makes the directory of the admin socket, and what is missing above it. */
+async function nearestThere(directory: string): Promise<string> {
+  const above = dirname(directory);
+  const found = await stat(directory).catch(() => undefined);
+  return found === undefined && above !== directory ? nearestThere(above) : directory;
+}
+
+async function requireWritable(directory: string, setting: string): Promise<void> {
+  const found = await stat(directory).catch(() => undefined);
+  if (found === undefined) {
+    throw unusable(`the directory ${directory} is not there: make it, or change ${setting}`);
+  }
+  if (!found.isDirectory()) throw unusable(`${directory} is not a directory: change ${setting}`);
+  await access(directory, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+    const advice = `let this user write to it, or change ${setting}`;
+    throw unusable(`the directory ${directory} cannot be written to: ${advice}`, cause);
+  });
+}
+
+function servedAlready(path: string): string {
+  return `${path} is served by an agent that runs already`;
+}
+
+function unusable(message: string, cause?: unknown): AgentError {
+  return new AgentError('socket-unusable', message, { cause });
+}
