@@ -22,12 +22,10 @@ import { randomHex } from './keys/random.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
 import { StreamRegistry } from './sds/stream-registry.ts';
-import { AdminServer } from './telemetry/admin-server.ts';
-import { DebugServer } from './telemetry/debug-server.ts';
 import { createHealthMethods } from './telemetry/grpc-health.ts';
 import { type MeteredCa, metered as meteredCa } from './telemetry/metered-ca.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import { MonitoringServer } from './telemetry/monitoring-server.ts';
+import { type Close, OperatorPages } from './telemetry/operator-pages.ts';
 import { requireUnserved } from './telemetry/private-socket.ts';
 import { Readiness } from './telemetry/readiness.ts';
 import { requireApart } from './telemetry/require-apart.ts';
@@ -65,8 +63,8 @@ export class Agent implements AgentView, AgentControl {
   readonly #life: AbortController;
   readonly #startedAtMs: number;
   readonly #verifier: TokenVerifier;
-  readonly #metrics: Metrics;
   readonly #readiness: Readiness;
+  readonly #pages: OperatorPages;
   readonly #cas: readonly MeteredCa[];
   readonly #ca: CaProvider;
   readonly #bundles: BundleKeeper;
@@ -81,13 +79,13 @@ export class Agent implements AgentView, AgentControl {
     this.#parts = parts;
     this.#life = life;
     this.#verifier = verifier;
-    this.#metrics = metrics;
     this.#cas = cas;
     this.#startedAtMs = clock.now();
     this.#readiness = new Readiness({
       ca: () => this.#bundles.isCaReached,
       secrets: () => this.#nothingServedHasExpired(),
     });
+    this.#pages = new OperatorPages({ shown: this, metrics, readiness: this.#readiness, clock, log });
     const random = Math.random;
     const timeLimitMs = settings.ca.timeoutMs;
     const ca = joined(cas, { timeLimitMs, clock, log, random });
@@ -185,10 +183,13 @@ export class Agent implements AgentView, AgentControl {
   async run(signal: AbortSignal): Promise<void> {
     const { settings, log, version } = this.#parts;
     const life = this.#life;
-    const closers: (() => Promise<void>)[] = [];
+    const closers: Close[] = [];
     try {
       await this.#requirePlaces();
-      await this.#openPages(closers);
+      // Before anybody is served: so a start that takes long can be watched.
+      const { address, port, debugPort } = settings.monitoring;
+      closers.push(await this.#pages.openMonitoring(address, port));
+      closers.push(await this.#pages.openStatusPage(debugPort));
       const working = Promise.all([this.#cache.run(life.signal), this.#untilVerifierWorks(life.signal)]);
       closers.push(async () => {
         life.abort();
@@ -197,7 +198,7 @@ export class Agent implements AgentView, AgentControl {
       await this.#listener.listen();
       closers.push(() => this.#drain());
       // Closed before the SDS socket, for the successor.
-      await this.#openAdmin(closers);
+      closers.push(await this.#pages.openAdmin(settings.admin.socketPath));
       this.#readiness.set('socket', true);
       log.info('the agent serves secrets', { socket: settings.sds.socketPath, ca: this.#ca.name, version });
       await Promise.race([aborted(signal), working]);
@@ -250,30 +251,6 @@ export class Agent implements AgentView, AgentControl {
     await this.#listener.requireFree();
     await requireApart(admin.socketPath, sds.socketPath);
     await requireUnserved(admin.socketPath);
-  }
-
-  /** Opens what operators look at, before anybody is served: so a start that takes long can be watched. */
-  async #openPages(closers: (() => Promise<void>)[]): Promise<void> {
-    const { settings, log, clock } = this.#parts;
-    const { address, port, debugPort } = settings.monitoring;
-    if (port !== undefined) {
-      const monitoring = new MonitoringServer({ view: this, metrics: this.#metrics, readiness: this.#readiness, log });
-      closers.push(() => monitoring.close());
-      log.info('monitoring listens', { address, port: await monitoring.listen(address, port) });
-    }
-    if (debugPort !== undefined) {
-      const debug = new DebugServer({ view: this, clock, log });
-      closers.push(() => debug.close());
-      log.info('the status page listens', { address: '127.0.0.1', port: await debug.listen(debugPort) });
-    }
-  }
-
-  async #openAdmin(closers: (() => Promise<void>)[]): Promise<void> {
-    const { settings, log } = this.#parts;
-    const admin = new AdminServer({ view: this, control: this, log });
-    closers.push(() => admin.close());
-    await admin.listen(settings.admin.socketPath);
-    log.info('the admin socket listens', { socket: settings.admin.socketPath });
   }
 
   /** Readiness waits for it, serving does not: who comes meanwhile is told that nobody can be verified. */

@@ -19,11 +19,10 @@ import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import type { SubjectAltName } from './keys/subject-alt-name.ts';
 import { repeat } from './runtime/repeat.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
-import { AdminServer } from './telemetry/admin-server.ts';
 import { createHealthMethods } from './telemetry/grpc-health.ts';
 import { type MeteredCa, metered as meteredCa } from './telemetry/metered-ca.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import { MonitoringServer } from './telemetry/monitoring-server.ts';
+import { type Close, OperatorPages } from './telemetry/operator-pages.ts';
 import { Readiness } from './telemetry/readiness.ts';
 import type { ServingOptions } from './transport/connections.ts';
 import { SocketListener } from './transport/socket-listener.ts';
@@ -87,7 +86,7 @@ export class CaServer implements AgentView, AgentControl {
   /** Aborts when it has stopped serving. */
   readonly #life: AbortController;
   readonly #startedAtMs: number;
-  readonly #metrics: Metrics;
+  readonly #pages: OperatorPages;
   readonly #readiness = new Readiness();
   readonly #verifier: TokenVerifier;
   readonly #ca: MeteredCa;
@@ -101,7 +100,7 @@ export class CaServer implements AgentView, AgentControl {
     this.#parts = parts;
     this.#life = life;
     this.#startedAtMs = clock.now();
-    this.#metrics = metrics;
+    this.#pages = new OperatorPages({ shown: this, metrics, readiness: this.#readiness, clock, log });
     this.#verifier = verifier;
     this.#ca = meteredCa(provider, metrics.ca, clock);
     // Not the metered one: it counts what callers have asked for.
@@ -170,10 +169,11 @@ export class CaServer implements AgentView, AgentControl {
    * @throws AgentError `socket-unusable`, or `settings-invalid` for a file that cannot be read or written
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { endpoint, clock, log, version } = this.#parts;
-    const closers: (() => Promise<void>)[] = [];
+    const { settings, endpoint, adminSocket, clock, log, version } = this.#parts;
+    const closers: Close[] = [];
     try {
-      await this.#openMonitoring(closers);
+      const { address, port: monitoringPort } = settings.monitoring;
+      closers.push(await this.#pages.openMonitoring(address, monitoringPort));
       const verifying = this.#untilVerifierWorks();
       closers.push(async () => {
         this.#life.abort();
@@ -183,7 +183,7 @@ export class CaServer implements AgentView, AgentControl {
       this.#readiness.set('ca', true);
       const port = await this.#listener.listen();
       closers.push(() => this.#drain());
-      await this.#openAdmin(closers);
+      closers.push(await this.#pages.openAdmin(adminSocket));
       this.#readiness.set('socket', true);
       const where = endpoint.kind === 'unix' ? { socket: endpoint.path } : { address: endpoint.host, port };
       log.info('the CA serves', { ...where, version });
@@ -232,24 +232,6 @@ export class CaServer implements AgentView, AgentControl {
 
   rotateRoot(onProgress: (step: string) => void, signal: AbortSignal): Promise<void> {
     return this.#rootReplacement.run(onProgress, signal);
-  }
-
-  async #openMonitoring(closers: (() => Promise<void>)[]): Promise<void> {
-    const { settings, log } = this.#parts;
-    const { address, port } = settings.monitoring;
-    if (port === undefined) return;
-    const monitoring = new MonitoringServer({ view: this, metrics: this.#metrics, readiness: this.#readiness, log });
-    closers.push(() => monitoring.close());
-    log.info('monitoring listens', { address, port: await monitoring.listen(address, port) });
-  }
-
-  async #openAdmin(closers: (() => Promise<void>)[]): Promise<void> {
-    const { adminSocket, log } = this.#parts;
-    if (adminSocket === undefined) return;
-    const admin = new AdminServer({ view: this, control: this, log });
-    closers.push(() => admin.close());
-    await admin.listen(adminSocket);
-    log.info('the admin socket listens', { socket: adminSocket });
   }
 
   async #lookAfter(signal: AbortSignal): Promise<void> {
