@@ -7,5 +7,11 @@ import { tuneEngine } from './runtime/tune-engine.ts';
 export function main(argv: readonly string[]): Promise<number> {
   tuneEngine();
   const { stdout, stderr } = process;
+  stdout.on('error', passOverClosedPipe);
   return dispatch(argv, { env: processEnvironment(), stdout, stderr, signal: stopSignal() });
+}
+
+/** Whoever reads may have seen enough, as in `status | head`: what is left to say is said to nobody. */
+function passOverClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
