@@ -4,20 +4,11 @@ import type { EnvoyProcess } from '../../demo/processes/envoy-process.ts';
 import { eventually } from '../../demo/processes/eventually.ts';
 import type { SteadyLoad } from '../../demo/processes/steady-load.ts';
 import { WITHOUT_ENVOY } from './harness/envoy-binary.ts';
+import { AGGREGATED_WAYS, WAYS } from './harness/ways.ts';
 import { API, inWorld, spiffeIdOf, WEB, type World } from './harness/world.ts';
 
-const WAYS: Readonly<Record<string, readonly string[]>> = {
-  'state of the world, google_grpc': ['--mode', 'google-grpc'],
-  'state of the world, envoy_grpc': ['--mode', 'envoy-grpc'],
-  'delta, google_grpc': ['--mode', 'delta', '--grpc-client', 'google-grpc'],
-  'delta, envoy_grpc': ['--mode', 'delta', '--grpc-client', 'envoy-grpc'],
-  rest: ['--mode', 'rest'],
-  'ads, google_grpc': ['--mode', 'ads', '--grpc-client', 'google-grpc'],
-  'ads, envoy_grpc': ['--mode', 'ads', '--grpc-client', 'envoy-grpc'],
-};
-
 describe('two real Envoys with mutual TLS', { skip: WITHOUT_ENVOY }, () => {
-  for (const [way, flags] of Object.entries(WAYS)) {
+  for (const [way, flags] of Object.entries({ ...WAYS, ...AGGREGATED_WAYS })) {
     it(`lose no request to rotations and to a killed agent: ${way}`, { timeout: 120_000 }, () =>
       inWorld(async (world) => {
         await world.agent.start();

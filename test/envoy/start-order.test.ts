@@ -4,14 +4,15 @@ import { describe, it } from 'node:test';
 import { AgentProcess } from '../../demo/processes/agent-process.ts';
 import { eventually } from '../../demo/processes/eventually.ts';
 import { WITHOUT_ENVOY } from './harness/envoy-binary.ts';
+import { WAYS } from './harness/ways.ts';
 import { API, inWorld } from './harness/world.ts';
 
 describe('a real Envoy', { skip: WITHOUT_ENVOY }, () => {
-  for (const mode of ['google-grpc', 'envoy-grpc']) {
-    it(`that starts before the agent waits for it and gets live: ${mode}`, { timeout: 60_000 }, () =>
+  for (const [way, flags] of Object.entries(WAYS)) {
+    it(`that starts before the agent waits for it and gets live: ${way}`, { timeout: 60_000 }, () =>
       inWorld(async (world) => {
         const tokenFile = await world.agent.mintToken(API);
-        const server = world.startEnvoy('server', tokenFile, ['--mode', mode]);
+        const server = world.startEnvoy('server', tokenFile, flags);
         await eventually('its admin interface says what is missing', async () =>
           (await server.admin('/init_dump')).includes('SdsApi default'),
         );
