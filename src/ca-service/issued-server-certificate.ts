@@ -7,6 +7,7 @@ import type { ShowServerCertificate } from '../core/server-certificate.ts';
 import { type Certificate, isSignedBy, parseCertificate } from '../keys/certificate.ts';
 import { createKeyPair } from '../keys/key-pair.ts';
 import { toPemBundle } from '../keys/pem.ts';
+import { formatServerName } from '../keys/server-name.ts';
 import type { SubjectAltName } from '../keys/subject-alt-name.ts';
 
 /** A new one every twelve hours: short, because no client asks whether it was revoked. */
@@ -54,7 +55,7 @@ export class IssuedServerCertificate {
     show({ chainPem: toPemBundle('CERTIFICATE', ders), keyPem: keyPair.privateKeyPem('pkcs8') });
     this.#chain = chain;
     const { serial, notAfterMs } = leaf;
-    const called = names.map(({ value }) => value);
+    const called = names.map(formatServerName);
     log.info('the server has a new certificate', { serial, notAfter: toIsoTime(notAfterMs), names: called });
   }
 

@@ -34,7 +34,7 @@ mutual TLS
   --spiffe-id ID            accept exactly this peer; may be repeated
   --trust-domain DOMAIN     without --spiffe-id accept every identity of this trust domain  [TRUST_DOMAIN, cluster.local]
   --listener-address HOST  --listener-port PORT   server: where mutual TLS comes in  [0.0.0.0, 8443]
-  --app HOST:PORT           server: the application behind it, in plaintext  [127.0.0.1:8080]
+  --app HOST:PORT           server: the application behind it, in plaintext  [127.0.0.1:8000]
   --outbound-address HOST  --outbound-port PORT   client: where the application sends plaintext  [127.0.0.1, 15001]
   --upstream HOST:PORT      client: the peer  [127.0.0.1:8443]
   --requests-per-connection N   client: a new connection, and handshake, after so many requests  [no limit]

@@ -70,15 +70,18 @@ async function ask(socket: string, name: string, token: string, { signal }: Comm
     responseNonce: '',
     errorDetail: undefined,
   }).finish();
+  let connected = false;
   try {
     await using client = await GrpcClient.connect(socket);
+    connected = true;
     const metadata = { authorization: `Bearer ${token}` };
     return DiscoveryResponse.decode(
       await client.unary(FETCH_PATH, metadata, request, { timeoutMs: TIMEOUT_MS, signal }),
     );
   } catch (thrown) {
     if (!(thrown instanceof GrpcCallError)) throw thrown;
-    const advice = thrown.status === 'UNAVAILABLE' ? ' (is the agent running, and is this its socket?)' : '';
+    const hint = connected ? '`sds-node-agent status` says why' : 'is the agent running, and is this its socket?';
+    const advice = thrown.status === 'UNAVAILABLE' ? ` (${hint})` : '';
     throw new AgentError('secret-not-ready', `${thrown.status}: ${thrown.message}${advice}`);
   }
 }

@@ -44,7 +44,7 @@ function missingVerifier(values: SettingValues, verifiers: readonly VerifierName
     names: ['TOKEN_VERIFIER', 'CA_PROVIDER'],
     text:
       'TOKEN_VERIFIER is not set, and has no default outside a Kubernetes cluster with a CA_PROVIDER other than ' +
-      'Embedded; choose kubernetes, jwks or embedded',
+      'Embedded; choose jwks or embedded (kubernetes is not in this build yet)',
   };
 }
 

@@ -5,7 +5,7 @@ import { orEmpty, text } from './value-kind.ts';
 
 /** The schema of the section "Vault". */
 export const vaultShape = {
-  VAULT_ADDR: setting(orEmpty(text('an https URL')), '', "the server's address"),
+  VAULT_ADDR: setting(orEmpty(text('a URL, https but for loopback and tests')), '', "the server's address"),
   VAULT_ROLE: setting(orEmpty(text("a role's name")), '', 'the role to log in with'),
   VAULT_AUTH_PATH: setting(text('a path'), 'auth/kubernetes/login', 'where to log in with a token'),
   VAULT_SIGN_CSR_PATH: setting(

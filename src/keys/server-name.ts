@@ -18,6 +18,12 @@ export function parseServerName(text: string): SubjectAltName | undefined {
   }
 }
 
+/** The name as people write it. */
+export function formatServerName({ kind, value }: SubjectAltName): string {
+  const groups = kind === 'ip' && value.length === IPV6_GROUPS * 4 ? value.match(/.{4}/g) : null;
+  return groups === null ? value : new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}
+
 function ipv6Hex(address: string): string {
   // URLs have one spelling for an address: hex groups in lower case, the longest run of zeros as `::`.
   const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');

@@ -8,7 +8,7 @@ import { signCertificate } from '../../src/keys/certificate-builder.ts';
 import { rootTemplate, serverTemplate } from '../../src/keys/certificate-profiles.ts';
 import { createKeyPair } from '../../src/keys/key-pair.ts';
 import { ObjectId } from '../../src/keys/object-ids.ts';
-import { parseServerName } from '../../src/keys/server-name.ts';
+import { formatServerName, parseServerName } from '../../src/keys/server-name.ts';
 
 const NAMES: readonly (readonly [given: string, matched: 'host' | 'ip', asked: string])[] = [
   ['localhost', 'host', 'localhost'],
@@ -67,3 +67,11 @@ for (const text of [
     assert.equal(parseServerName(text), undefined);
   });
 }
+
+test('a name is written as people write it', () => {
+  const written = ['::1', '2001:DB8::1:0:0:ff', '10.0.0.1', 'CA.Example.NET'].map((text) => {
+    const name = parseServerName(text);
+    return name && formatServerName(name);
+  });
+  assert.deepEqual(written, ['::1', '2001:db8::1:0:0:ff', '10.0.0.1', 'ca.example.net']);
+});

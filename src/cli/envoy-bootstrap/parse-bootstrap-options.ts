@@ -30,7 +30,8 @@ const FLAGS = {
   'trust-domain': { type: 'string' },
   'listener-address': { type: 'string', default: '0.0.0.0' },
   'listener-port': { type: 'string', default: '8443' },
-  app: { type: 'string', default: '127.0.0.1:8080' },
+  // Not 8080, where the agent's own status page is.
+  app: { type: 'string', default: '127.0.0.1:8000' },
   'outbound-address': { type: 'string', default: '127.0.0.1' },
   'outbound-port': { type: 'string', default: '15001' },
   upstream: { type: 'string', default: '127.0.0.1:8443' },
