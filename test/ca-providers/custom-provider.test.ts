@@ -207,6 +207,8 @@ describe('a module that', () => {
   };
 
   const table: Readonly<Record<string, readonly [code: string, message: RegExp]>> = {
+    'throws a hundred million characters': ['ca-unavailable', /a text of 100000000 characters/],
+    'gives a hundred million characters': ['ca-answer-invalid', /more than any CA has to say/],
     'throws a string': ['ca-unavailable', /"it did not work"/],
     'throws nothing': ['ca-unavailable', /a thrown undefined/],
     'throws what throws when it is looked at': ['ca-unavailable', /an error that cannot be read/],

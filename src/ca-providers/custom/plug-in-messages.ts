@@ -60,21 +60,28 @@ export interface Failure {
 }
 
 const LONGEST_CAUSE_CHAIN = 5;
+/** Of one text of a plug-in. Longer ones tell nobody more, and a copy of hundreds of megabytes ends the process. */
+const LONGEST_TEXT = 4096;
+
+/** A text of a plug-in as it may go to the agent. One that is too long is not even cut: that would copy it first. */
+export function bounded(text: string): string {
+  return text.length <= LONGEST_TEXT ? text : `a text of ${text.length} characters`;
+}
 
 /** Reads what was thrown, whatever it is: its getters may throw again. */
 export function toFailure(thrown: unknown): Failure {
   try {
     if (!(thrown instanceof Error))
-      return { message: typeof thrown === 'string' ? thrown : `a thrown ${typeof thrown}` };
+      return { message: typeof thrown === 'string' ? bounded(thrown) : `a thrown ${typeof thrown}` };
     const { message, stack } = thrown;
     const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
     const retryAfterMs =
       'retryAfterMs' in thrown && typeof thrown.retryAfterMs === 'number' ? thrown.retryAfterMs : undefined;
     return {
-      message: String(message),
-      ...(code !== undefined && { code }),
+      message: bounded(String(message)),
+      ...(code !== undefined && { code: bounded(code) }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
-      ...(typeof stack === 'string' && { stack }),
+      ...(typeof stack === 'string' && { stack: bounded(stack) }),
       causes: causesOf(thrown),
     };
   } catch {
@@ -86,7 +93,7 @@ function causesOf(error: Error): string[] {
   const causes: string[] = [];
   let { cause } = error;
   while (cause instanceof Error && causes.length < LONGEST_CAUSE_CHAIN) {
-    causes.push(String(cause.message));
+    causes.push(bounded(String(cause.message)));
     cause = cause.cause;
   }
   return causes;

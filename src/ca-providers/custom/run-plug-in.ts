@@ -9,6 +9,7 @@ import { systemClock } from '../../runtime/system-clock.ts';
 import { LineLimit } from './line-limit.ts';
 import { loadPlugIn, UnusableModule } from './load-plug-in.ts';
 import {
+  bounded,
   type FromPlugIn,
   type LogLevel,
   type PlainValue,
@@ -22,6 +23,11 @@ import {
 const ROOTS_PAUSE_MS = 1000;
 /** Before roots are watched again whose watching has ended. */
 const WATCH_AGAIN_MS = 10_000;
+const MOST_FIELDS = 20;
+/** Far more than any chain or set of roots has, and nothing to the agent's memory. */
+const MOST_PARTS = 1000;
+const LARGEST_PART = 4 * 1024 * 1024;
+const TOO_LARGE = { code: 'ca-answer-invalid', message: 'the CA module answers with more than any CA has to say' };
 
 /** The main file of a plug-in's thread: loads the module and hands it what the agent asks. */
 const { module, written, trustDomain, port }: PlugInStart = workerData;
@@ -65,7 +71,8 @@ async function answer(provider: CaProvider, id: number, question: Question): Pro
   running.set(id, controller);
   try {
     const given: unknown = await ask(provider, question, controller.signal);
-    sendAnswer(id, given);
+    if (isTooLarge(given)) send({ kind: 'failed', id, failure: TOO_LARGE });
+    else sendAnswer(id, given);
   } catch (thrown) {
     send({ kind: 'failed', id, failure: toFailure(thrown) });
   } finally {
@@ -86,6 +93,13 @@ function ask(provider: CaProvider, question: Question, signal: AbortSignal): Pro
   }
 }
 
+/** Is looked at here: what comes to the agent has been copied into its memory already. */
+function isTooLarge(given: unknown): boolean {
+  const isLarge = (part: unknown): boolean =>
+    (typeof part === 'string' || part instanceof Uint8Array) && part.length > LARGEST_PART;
+  return Array.isArray(given) ? given.length > MOST_PARTS || given.some(isLarge) : isLarge(given);
+}
+
 function sendAnswer(id: number, given: unknown): void {
   try {
     send({ kind: 'answered', id, answer: given });
@@ -101,7 +115,8 @@ async function watchRoots(provider: CaProvider): Promise<void> {
   while (typeof provider.watchRoots === 'function') {
     try {
       for await (const roots of provider.watchRoots(signal)) {
-        send({ kind: 'roots', roots });
+        if (isTooLarge(roots)) log.warn('the CA module tells of more roots than can be', {});
+        else send({ kind: 'roots', roots });
         await systemClock.sleep(ROOTS_PAUSE_MS, signal);
       }
     } catch (thrown) {
@@ -117,14 +132,14 @@ function createLog(bound: LogFields): Log {
     (message: string, fields: LogFields = {}): void => {
       // Here already: to receive without end would be too much for the agent.
       if (!lines.takes()) return;
-      send({ kind: 'log', level, message: String(message), fields: toPlain({ ...bound, ...fields }) });
+      send({ kind: 'log', level, message: bounded(String(message)), fields: toPlain({ ...bound, ...fields }) });
     };
   const child = (fields: LogFields): Log => createLog({ ...bound, ...fields });
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error'), child };
 }
 
 function print(text: unknown, ...rest: unknown[]): boolean {
-  log.info('the CA module printed', { text: String(text).trimEnd() });
+  log.info('the CA module printed', { text: bounded(String(text)).trimEnd() });
   const done = rest.at(-1);
   if (typeof done === 'function') done();
   return true;
@@ -132,12 +147,14 @@ function print(text: unknown, ...rest: unknown[]): boolean {
 
 /** Fields as they can go to another thread. */
 function toPlain(fields: LogFields): Readonly<Record<string, PlainValue>> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, toPlainValue(value)]));
+  const few = Object.entries(fields).slice(0, MOST_FIELDS);
+  return Object.fromEntries(few.map(([name, value]) => [bounded(name), toPlainValue(value)]));
 }
 
 function toPlainValue(value: unknown): PlainValue {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
-  return value instanceof Error ? toFailure(value).message : inspect(value, { depth: 2 });
+  if (typeof value === 'number' || typeof value === 'boolean') return value;
+  if (typeof value === 'string') return bounded(value);
+  return value instanceof Error ? toFailure(value).message : bounded(inspect(value, { depth: 2 }));
 }
 
 function send(message: FromPlugIn): void {

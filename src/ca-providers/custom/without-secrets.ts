@@ -10,6 +10,9 @@ const TELLING = 12;
 const ANY_JWT = /eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?/g;
 const LONGEST_TEXT = 4096;
 
+/** What must not be seen of a request. */
+type SecretParts = Pick<SignRequest, 'csr' | 'token'>;
+
 /** Text from a plug-in without the secrets of the requests that it was made for. */
 export type Cleaner = (text: string) => string;
 
@@ -17,22 +20,37 @@ export type Cleaner = (text: string) => string;
  * Makes a cleaner for these requests: it takes out each run of characters that has a piece of a token or a CSR in
  * it, plain, in base64 or in hex, and whatever else looks like a token.
  */
-export function withoutSecrets(requests: Iterable<Pick<SignRequest, 'csr' | 'token'>>): Cleaner {
-  let forms: string[] | undefined;
+export function withoutSecrets(requests: Iterable<SecretParts>): Cleaner {
+  let pieces: readonly ReadonlySet<string>[] | undefined;
   return (text) => {
-    // Made when it is needed: almost no request ever fails with a text.
-    forms ??= Array.from(requests).flatMap(({ token, csr }) => [
-      token.reveal(),
-      ...encodings(Buffer.from(token.reveal())),
-      ...encodings(csr),
-    ]);
-    const known = forms;
+    // Made when they are needed: almost no request ever fails with a text.
+    pieces ??= Array.from(requests, piecesOf);
+    const known = pieces;
     return text
       .slice(0, LONGEST_TEXT)
       .replace(ANY_JWT, '[redacted]')
       .replace(BYTES, '[redacted] ')
       .replace(RUN, (run) => (hasPieceOf(run, known) ? '[redacted]' : run));
   };
+}
+
+const piecesByRequest = new WeakMap<SecretParts, ReadonlySet<string>>();
+
+/** Every run of `TELLING` characters in any form of a request's secrets; made once, for a module may say much. */
+function piecesOf(request: SecretParts): ReadonlySet<string> {
+  const known = piecesByRequest.get(request);
+  if (known !== undefined) return known;
+  const pieces = new Set<string>();
+  const token = request.token.reveal();
+  for (const form of [token, ...encodings(Buffer.from(token)), ...encodings(request.csr)]) {
+    for (const piece of windowsOf(form)) pieces.add(piece);
+  }
+  piecesByRequest.set(request, pieces);
+  return pieces;
+}
+
+function* windowsOf(text: string): Generator<string> {
+  for (let start = 0; start + TELLING <= text.length; start++) yield text.slice(start, start + TELLING);
 }
 
 function encodings(bytes: Uint8Array): string[] {
@@ -46,10 +64,7 @@ function encodings(bytes: Uint8Array): string[] {
   ];
 }
 
-function hasPieceOf(run: string, forms: readonly string[]): boolean {
-  for (let start = 0; start + TELLING <= run.length; start++) {
-    const piece = run.slice(start, start + TELLING);
-    if (forms.some((form) => form.includes(piece))) return true;
-  }
+function hasPieceOf(run: string, known: readonly ReadonlySet<string>[]): boolean {
+  for (const piece of windowsOf(run)) if (known.some((pieces) => pieces.has(piece))) return true;
   return false;
 }
