@@ -12,7 +12,7 @@ const ALERTS = `## Worth an alert
 | when | means |
 |---|---|
 | \`sds_agent_secret_earliest_expiry_timestamp_seconds{kind="certificate"} - time() < 600\` for certificates that live hours | renewals have failed for long; workloads are about to lose their certificate |
-| \`sds_agent_overdue_identities{alarm=~"critical|expired"} > 0\` | less than a third of the time in which renewals are tried is left: look at the CA now |
+| \`sds_agent_overdue_identities{alarm=~"critical\\|expired"} > 0\` | less than a third of the time in which renewals are tried is left: look at the CA now |
 | \`sds_agent_roots_ignored_total\` grows | the CA gives roots that are no CA certificates, or that have expired |
 | \`sds_agent_secrets{kind="certificate",status="stale"} > 0\` for longer than the CA's usual outages | renewals fail or lack a token; what is served is still valid |
 | \`rate(sds_agent_acks_total{result="nack"}[5m]) > 0\` | an Envoy refuses what it is sent; its log and the agent's say why |

@@ -84,7 +84,7 @@ async function checkCa(settings: Settings, signal: AbortSignal): Promise<string>
 async function checkRoots(provider: CaProvider, timeoutMs: number, signal: AbortSignal): Promise<string> {
   const { name } = provider;
   const onTimeout = (): AgentError =>
-    new AgentError('ca-timeout', `${name} did not answer within ${timeoutMs} ms: is CA_ADDR right?`);
+    new AgentError('ca-timeout', `${name} did not answer within ${timeoutMs} ms: is its address right?`);
   const roots = await withTimeLimit(systemClock, timeoutMs, signal, onTimeout, (limited) => provider.roots(limited));
   if (roots.length === 0) return `${name} can be reached; it tells its roots with the first certificate`;
   const { count } = normalizeRoots(roots, systemClock.now());
