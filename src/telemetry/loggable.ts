@@ -10,9 +10,9 @@ const DEEPEST = 4;
 const LONGEST_CAUSE_CHAIN = 5;
 const MOST_STACK_FRAMES = 8;
 
-/** What must never be in a log, should it ever get into a message of a library: JWTs, Vault's tokens, keys and CSRs in PEM. */
+/** What must never be in a log, should it ever get into a message of a library: JWTs, tokens of Vault and OpenBao, keys and CSRs in PEM. */
 const SECRET =
-  /eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|\bhv[sbr]\.[\w-]+|-----BEGIN [A-Z0-9 ]*(?:PRIVATE KEY|CERTIFICATE REQUEST)-----[^-]*(?:-----END [A-Z0-9 ]*-----)?/g;
+  /eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|\bhv[sbr]\.[\w-]+|\b[sb]\.[\w-]{20,}|-----BEGIN [A-Z0-9 ]*(?:PRIVATE KEY|CERTIFICATE REQUEST)-----[^-]*(?:-----END [A-Z0-9 ]*-----)?/g;
 
 /** Text for people, whatever it was made from: without tokens, keys and CSRs, and cut to `longest` characters. */
 export function toLoggableText(text: string, longest = LONGEST_TEXT): string {

@@ -79,7 +79,7 @@ test('keys and tokens do not get through, wherever they are', () => {
     log.info('seen', {
       token: new Redacted(JWT),
       nested: { key: new Redacted(PRIVATE_KEY), list: [new Redacted('s3cret'), `Bearer ${JWT}`] },
-      text: `got ${PRIVATE_KEY} and hvs.CAESIJ1234567890abcdefgh`,
+      text: `got ${PRIVATE_KEY} and hvs.CAESIJ1234567890abcdefgh and s.CAESIJ1234567890abcdefgh`,
       map: new Map([['token', new Redacted('s3cret')]]),
       error: new AgentError('ca-answer-invalid', `answered ${JWT}`, { cause: new Error(PRIVATE_KEY) }),
       bytes: Buffer.from(PRIVATE_KEY),

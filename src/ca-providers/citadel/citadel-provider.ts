@@ -2,14 +2,17 @@ import type { Metadata, ServiceError } from '@grpc/grpc-js';
 import { AgentError } from '../../core/agent-error.ts';
 import type { CaProvider, DerCertificates, SignRequest } from '../../core/ca-provider.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { SpiffeId } from '../../core/spiffe-id.ts';
+import { parseCsr } from '../../keys/csr.ts';
 import { toPem } from '../../keys/pem.ts';
+import { verifyIssuance } from '../../keys/verify-issuance.ts';
 import { Changes } from '../changes.ts';
 import { throwIfAborted } from '../or-aborted.ts';
 import type { CaConnections } from './ca-connections.ts';
 import { withToken } from './call-metadata.ts';
 import { toCaError } from './status-error.ts';
 import { ToldRoots } from './told-roots.ts';
-import { decodeAnswer, encodeRequest } from './wire.ts';
+import { type CaAnswer, decodeAnswer, encodeRequest } from './wire.ts';
 
 /**
  * A CA behind Istio's CA API: istiod, cert-manager's istio-csr, or whatever else speaks it. The identity of a
@@ -22,15 +25,17 @@ export class CitadelProvider implements CaProvider {
   readonly #metadata: Metadata;
   readonly #told: ToldRoots;
   readonly #rootChanges = new Changes();
+  readonly #clock: Clock;
 
   /** @param metadata what every call carries */
   constructor(connections: CaConnections, metadata: Metadata, clock: Clock) {
     this.#connections = connections;
     this.#metadata = metadata;
+    this.#clock = clock;
     this.#told = new ToldRoots(clock);
   }
 
-  async sign({ csr, ttlMs, token }: SignRequest, signal: AbortSignal): Promise<DerCertificates> {
+  async sign({ id, csr, ttlMs, token }: SignRequest, signal: AbortSignal): Promise<DerCertificates> {
     throwIfAborted(signal);
     const csrPem = toPem('CERTIFICATE REQUEST', csr);
     const request = encodeRequest(csrPem, ttlMs);
@@ -38,7 +43,8 @@ export class CitadelProvider implements CaProvider {
     try {
       const bytes = await this.#connections.use(signal, (ca) => ca.createCertificate(request, metadata, signal));
       const answer = decodeAnswer(bytes);
-      if (this.#told.learn(answer)) this.#rootChanges.notify();
+      // Roots of an answer that the issuer will refuse are not believed either: it may be anybody's.
+      if (this.#isGood(answer, id, csr) && this.#told.learn(answer)) this.#rootChanges.notify();
       return answer.chain;
     } catch (thrown) {
       throw this.#toError(thrown, [token.reveal(), csrPem]);
@@ -58,6 +64,17 @@ export class CitadelProvider implements CaProvider {
 
   watchRoots(signal: AbortSignal): AsyncIterable<DerCertificates> {
     return this.#rootChanges.watch(() => this.#told.current(), signal);
+  }
+
+  /** Whether the certificate is the one asked for, and leads to the roots that came with it. */
+  #isGood({ chain, roots }: CaAnswer, spiffeId: SpiffeId, csr: Uint8Array): boolean {
+    try {
+      const { publicKeyDer } = parseCsr(csr);
+      verifyIssuance({ chain, roots, spiffeId, publicKeyDer, nowMs: this.#clock.now(), aheadMs: Infinity });
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** The headers of all calls are secrets as well: some CAs want a password there. */

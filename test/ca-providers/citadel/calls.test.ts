@@ -122,3 +122,17 @@ test('a server of something else is an invalid answer that names CA_ADDR', async
     message: /CA_ADDR/,
   });
 });
+
+test('a root that came with a certificate of somebody else is not believed', async () => {
+  await using world = await CitadelWorld.start();
+  const provider = await world.load();
+  await provider.sign(await newRequest(), signal);
+  const believed = await provider.roots(signal);
+  await world.ca.ca.replaceRoot();
+  await world.ca.set("somebody else's certificate");
+  await provider.sign(await newRequest(), signal);
+  assert.deepEqual(await provider.roots(signal), believed);
+  await world.ca.set(undefined);
+  await provider.sign(await newRequest(), signal);
+  assert.equal((await provider.roots(signal)).length, 2);
+});
