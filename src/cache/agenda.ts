@@ -7,6 +7,9 @@ const IDLE_MS = 60 * 60 * 1000;
 /** A wall clock that moves less than this against the monotonic one was slewed, not set. */
 const STEP_MS = 1000;
 
+/** Made once: without a reason each abort would make an exception with a stack. */
+const LOOK_AGAIN = Symbol('look again');
+
 /**
  * Calls back for each key at its wall-clock time, with one timer for all.
  *
@@ -36,7 +39,7 @@ export class Agenda<Key> {
   plan(key: Key, atMs: number): void {
     const nextMs = this.#planned.nextMs;
     this.#planned.set(key, atMs);
-    if (nextMs === undefined || atMs < nextMs) this.#wake.abort();
+    if (nextMs === undefined || atMs < nextMs) this.#wake.abort(LOOK_AGAIN);
   }
 
   cancel(key: Key): void {
@@ -45,7 +48,7 @@ export class Agenda<Key> {
 
   /** Calls back until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const stop = (): void => this.#wake.abort();
+    const stop = (): void => this.#wake.abort(LOOK_AGAIN);
     signal.addEventListener('abort', stop);
     while (!signal.aborted) {
       this.#wake = new AbortController();
