@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { citadelIssuance } from './scenarios/citadel-issuance.ts';
 import { coldIdentities } from './scenarios/cold-identities.ts';
 import { firstSecrets } from './scenarios/first-secrets.ts';
 import { freshMemory } from './scenarios/fresh-memory.ts';
@@ -20,4 +21,5 @@ export const SCENARIOS: readonly Scenario[] = [
   herd,
   recovery,
   outage,
+  citadelIssuance,
 ];
