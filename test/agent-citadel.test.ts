@@ -3,21 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type SpiffeId, serviceAccountId } from '../src/core/spiffe-id.ts';
 import { Secret } from '../src/gen/xds/secret.ts';
 import { AgentWorld, SecretStream } from './agent-world.ts';
 import { CitadelCa } from './fakes/citadel-ca.ts';
-
-/** As istiod, once it has verified the token. */
-function identify(token: string): SpiffeId {
-  const { sub } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-  const [namespace = '', account = ''] = sub.replace('system:serviceaccount:', '').split(':');
-  return serviceAccountId('cluster.local', namespace, account);
-}
+import { readServiceAccountToken } from './fakes/workload-tokens.ts';
 
 async function startCa(t: TestContext): Promise<CitadelCa> {
   const directory = await mkdtemp(join(tmpdir(), 'agent-citadel-'));
-  const ca = await CitadelCa.start({ address: `unix:${join(directory, 'ca.sock')}`, identify });
+  const ca = await CitadelCa.start({
+    address: `unix:${join(directory, 'ca.sock')}`,
+    identify: readServiceAccountToken,
+  });
   t.after(async () => {
     ca.stop();
     await rm(directory, { recursive: true });

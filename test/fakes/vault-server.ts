@@ -60,6 +60,8 @@ export class VaultServer implements AsyncDisposable {
   answer: (request: SeenRequest) => CannedAnswer | 'hang' | undefined = () => undefined;
   /** Waited for before anything is answered. */
   before: (request: SeenRequest) => Promise<void> = async () => {};
+  /** Whose token it is that `token` has not made; undefined: nobody's. */
+  identify: (jwt: string) => SpiffeId | undefined = () => undefined;
   /** Changes what `login` answers. */
   shapeLogin: (auth: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>> = (auth) => auth;
   /** Changes what `sign` answers. */
@@ -159,7 +161,8 @@ export class VaultServer implements AsyncDisposable {
   }
 
   #login({ body }: SeenRequest): CannedAnswer {
-    const id = this.#callers.get(String(body.jwt));
+    const jwt = String(body.jwt);
+    const id = this.#callers.get(jwt) ?? this.identify(jwt);
     if (id === undefined) return refuse(400, 'error validating token: token is expired');
     const token = `hvs.${randomHex(24)}`;
     this.#logins.set(token, id);

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { Redacted } from '../../src/core/redacted.ts';
-import { parseSpiffeId, type SpiffeId } from '../../src/core/spiffe-id.ts';
+import { parseSpiffeId, type SpiffeId, serviceAccountId } from '../../src/core/spiffe-id.ts';
 
 const KEY = 'known to every fake CA, in whatever process';
 
@@ -16,6 +16,13 @@ export function readWorkloadToken(token: string, nowMs: number): SpiffeId | unde
   if (signature !== sign(`${header}.${claims}`)) return undefined;
   const { sub, exp } = JSON.parse(Buffer.from(claims, 'base64url').toString());
   return nowMs < exp ? parseSpiffeId(sub) : undefined;
+}
+
+/** Whose service-account token it is, as a CA knows that has verified it. */
+export function readServiceAccountToken(token: string): SpiffeId {
+  const { sub } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+  const [namespace = '', account = ''] = sub.replace('system:serviceaccount:', '').split(':');
+  return serviceAccountId('cluster.local', namespace, account);
 }
 
 function encode(part: object): string {
