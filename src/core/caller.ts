@@ -19,6 +19,8 @@ export interface Caller {
   readonly token: Token;
   /** Wall-clock milliseconds after which the token must not be used any more. */
   readonly tokenExpiresAtMs: number;
+  /** The UID of the pod that the token is bound to; absent where it is bound to none. */
+  readonly podUid?: string;
 }
 
 /** Which process is at the other end of a unix socket, as the kernel says (SO_PEERCRED). */

@@ -29,7 +29,9 @@ export class TokenAuthenticator implements Authenticator<Caller> {
     const token = this.#tokenOf(call.metadata);
     // Most calls come with a known token; then the call's signal need not even be made.
     const verified = this.#verifier.recall(token) ?? (await this.#verifier.verify(token, call.signal));
-    return { identity: this.#identityOf(verified), token, tokenExpiresAtMs: verified.expiresAtMs };
+    const { expiresAtMs: tokenExpiresAtMs, podUid } = verified;
+    const identity = this.#identityOf(verified);
+    return { identity, token, tokenExpiresAtMs, ...(podUid !== undefined && { podUid }) };
   }
 
   #tokenOf(metadata: Metadata): Token {
