@@ -88,7 +88,10 @@ export type HttpRoute = (call: Call, body: Buffer) => Promise<HttpAnswer>;
 /** Routes by path. */
 export type HttpRoutes = ReadonlyMap<string, HttpRoute>;
 
-/** Verifies who makes a call. Rejects with an `AgentError` of the `token-*` family. */
+/** Verifies who makes a call. */
 export interface Authenticator<Caller> {
+  /** The caller, where that is known already: at once, without I/O. Undefined: ask `authenticate`. Never throws. */
+  recognize(call: Call): Caller | undefined;
+  /** Rejects with an `AgentError` of the `token-*` family. */
   authenticate(call: Call): Promise<Caller>;
 }

@@ -25,10 +25,25 @@ export class TokenAuthenticator implements Authenticator<Caller> {
     this.#sharing = sharing;
   }
 
+  recognize({ metadata }: Call): Caller | undefined {
+    try {
+      const token = tokenOf(metadata);
+      const verified = this.#verifier.recall(token);
+      return verified && this.#toCaller(token, verified);
+    } catch {
+      // `authenticate` says what is wrong.
+      return undefined;
+    }
+  }
+
   async authenticate(call: Call): Promise<Caller> {
     const token = this.#tokenOf(call.metadata);
-    // Most calls come with a known token; then the call's signal need not even be made.
+    // A known token does not even need the call's signal to be made.
     const verified = this.#verifier.recall(token) ?? (await this.#verifier.verify(token, call.signal));
+    return this.#toCaller(token, verified);
+  }
+
+  #toCaller(token: Token, verified: VerifiedToken): Caller {
     const { expiresAtMs: tokenExpiresAtMs, podUid } = verified;
     const identity = this.#identityOf(verified);
     return { identity, token, tokenExpiresAtMs, ...(podUid !== undefined && { podUid }) };

@@ -62,8 +62,12 @@ export class SdsStream implements StreamHandler, Subscriber {
   /** Verifies who calls; messages wait in the transport until that is known. */
   authenticate(): void {
     const { call } = this.#parts;
+    const { authenticator } = this.#context;
+    // In a storm of streams nearly every token is known, and to stop and start each stream is not cheap.
+    this.#caller = authenticator.recognize(call);
+    if (this.#caller !== undefined) return;
     call.pause();
-    this.#context.authenticator.authenticate(call).then(
+    authenticator.authenticate(call).then(
       (caller) => {
         this.#caller = caller;
         call.resume();

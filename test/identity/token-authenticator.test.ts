@@ -84,3 +84,25 @@ test('a known token costs no verification and not even a signal', async () => {
   assert.equal(inner.verified.length, 1);
   assert.equal(again.signalsMade, 0);
 });
+
+test('a caller is recognized at once by a token that was verified before, and by no other', async () => {
+  const { authenticator, clock, meter } = world();
+  assert.equal(authenticator.recognize(callWith('web.claims.signature')), undefined);
+  const caller = await authenticator.authenticate(callWith('web.claims.signature'));
+  const known = authenticator.recognize(callWith('web.claims.signature'));
+  assert.deepEqual(known?.identity, caller.identity);
+  assert.equal(known?.token.reveal(), 'web.claims.signature');
+  assert.equal(authenticator.recognize(callWith('web.claims.other')), undefined);
+  assert.equal(authenticator.recognize(callWith('nonsense')), undefined);
+  assert.equal(authenticator.recognize(callWith(undefined)), undefined);
+  assert.deepEqual(meter.results, ['fake remembered']);
+  await clock.advance(hours(1));
+  assert.equal(authenticator.recognize(callWith('web.claims.signature')), undefined);
+});
+
+test('where pods do not share, a known token of no pod is not recognized', async () => {
+  const { authenticator, inner } = world('pod');
+  inner.podUid = undefined;
+  await assert.rejects(authenticator.authenticate(callWith('web.claims.signature')), { code: 'token-rejected' });
+  assert.equal(authenticator.recognize(callWith('web.claims.signature')), undefined);
+});

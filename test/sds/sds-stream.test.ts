@@ -97,6 +97,16 @@ test('who has no token is told so, and nothing that was sent is looked at', asyn
   assert.equal(stream.responses.length, 0);
 });
 
+test('who is known already is served at once: nothing is verified, and the stream is never stopped', async () => {
+  const world = new SdsWorld();
+  world.store.put(CERTIFICATE);
+  world.recognizes('a known token', WEB);
+  const stream = world.begin(STREAM, 'a known token');
+  assert.ok(!stream.call.paused);
+  stream.request({ resourceNames: ['default'] });
+  assert.equal(stream.responses.length, 1);
+});
+
 for (const [what, path, typeUrl] of [
   ['a cluster on a secret stream', STREAM, 'type.googleapis.com/envoy.config.cluster.v3.Cluster'],
   ['the v2 secret on the v3 stream', STREAM, V2],

@@ -33,6 +33,7 @@ export class SdsWorld {
   readonly counts: string[] = [];
   readonly delays: string[] = [];
   pending = 0;
+  readonly #known = new Map<string, Caller>();
   readonly registry: StreamRegistry;
   readonly methods: GrpcMethods;
   readonly routes: HttpRoutes;
@@ -59,20 +60,33 @@ export class SdsWorld {
       refusals,
       meter,
       names,
-      authenticator: { authenticate: authenticateAs(this.clock) },
+      authenticator: {
+        recognize: ({ metadata }: Call) => this.#known.get(metadata.getAll('authorization').join()),
+        authenticate: authenticateAs(this.clock),
+      },
     };
     this.registry = new StreamRegistry(meter, 'test');
     this.methods = sdsMethods(context, this.registry);
     this.routes = sdsRoutes(context);
   }
 
+  /** From now on a call with this `authorization` is recognized at once, as this caller's. */
+  recognizes(authorization: string, spiffeId: string): void {
+    this.#known.set(authorization, toCaller(spiffeId, this.clock));
+  }
+
   async open(path: string, caller = WEB): Promise<OpenStream> {
+    const stream = this.begin(path, caller);
+    await settle();
+    return stream;
+  }
+
+  /** A stream that has just been opened, before anything asynchronous has happened. */
+  begin(path: string, caller = WEB): OpenStream {
     const method = this.methods.get(path);
     if (method?.kind !== 'stream') throw new Error(`no stream at ${path}`);
     const call = new RecordingCall({ authorization: caller });
-    const stream = new OpenStream(call, method.open(call));
-    await settle();
-    return stream;
+    return new OpenStream(call, method.open(call));
   }
 
   async fetch(path: string, request: Partial<DiscoveryRequest>, caller = WEB): Promise<DiscoveryResponse> {
@@ -138,8 +152,12 @@ function authenticateAs(clock: FakeClock): (call: Call) => Promise<Caller> {
   return async (call) => {
     const [id] = call.metadata.getAll('authorization');
     if (id === undefined || id === '') throw new AgentError('token-missing', 'no token');
-    const spiffeId = parseSpiffeId(id);
-    const identity = { spiffeId, key: spiffeId };
-    return { identity, token: new Redacted('t'), tokenExpiresAtMs: clock.now() + 1 };
+    return toCaller(id, clock);
   };
+}
+
+function toCaller(id: string, clock: FakeClock): Caller {
+  const spiffeId = parseSpiffeId(id);
+  const identity = { spiffeId, key: spiffeId };
+  return { identity, token: new Redacted('t'), tokenExpiresAtMs: clock.now() + 1 };
 }
