@@ -102,6 +102,35 @@ const TEXTS = {
     'The state of the embedded CA is not usable: broken, readable by others, of another trust domain, gone, or expired. Nothing was overwritten.',
     'The message names the file and the remedy: `chmod`, restore a backup, set `TRUST_DOMAIN` back, or move the file away to begin with a new CA.',
   ],
+  'kubernetes-unavailable': [
+    'The Kubernetes API server cannot be reached, its certificate does not verify, or it answers with an error of its own.',
+    'Look at the API server and the way to it, at `KUBERNETES_API_SERVER` and `KUBERNETES_API_CA_FILE`. [kubernetes.md](kubernetes.md#when-the-api-server-is-down) says what goes on working.',
+  ],
+  'kubernetes-timeout': ['The Kubernetes API server did not answer in time.', 'The same; look at its load.'],
+  'kubernetes-overloaded': [
+    'The Kubernetes API server asks to come back later (429).',
+    'Look at its flow control (`FlowSchema`), and at who else asks it.',
+  ],
+  'kubernetes-credential-unusable': [
+    "The agent's own credential for the Kubernetes API is not accepted, or its files cannot be read.",
+    "Look at `KUBERNETES_API_TOKEN_FILE` and `KUBERNETES_API_CA_FILE`, and whether the agent's pod mounts a token of its service account.",
+  ],
+  'kubernetes-permission-denied': [
+    "The agent's service account may not do this.",
+    'The message names the rule that is missing; see [kubernetes.md](kubernetes.md#what-the-agent-has-to-be-allowed).',
+  ],
+  'kubernetes-request-refused': [
+    'The Kubernetes API server does not do what was asked: the pod or the service account is gone, or it does not know the resource.',
+    'The message names the reason that it gave.',
+  ],
+  'kubernetes-answer-invalid': [
+    'What answers is no Kubernetes API server, or says what cannot be understood.',
+    'Look at `KUBERNETES_API_SERVER`, and at proxies on the way.',
+  ],
+  'kubernetes-gone': [
+    'A watch was resumed from where the API server remembers nothing any more (410).',
+    'Nothing: the agent reads everything again.',
+  ],
   'settings-invalid': [
     'A setting, a flag or a command is not allowed, or not in this build. All faults are listed at once.',
     'Correct what the message lists; see [configuration.md](configuration.md).',

@@ -3,6 +3,7 @@ import { toCaSettings } from './ca-settings.ts';
 import { toCertificatesSettings } from './certificates-settings.ts';
 import { findConflicts } from './cross-checks.ts';
 import { defaultVerifiers, toIdentitySettings } from './identity-settings.ts';
+import { toKubernetesSettings } from './kubernetes-settings.ts';
 import { toLogSettings, toMonitoringSettings } from './monitoring-settings.ts';
 import type { Environment } from './process-environment.ts';
 import { type FlagKind, readFlags, unexpectedOperand } from './read-flags.ts';
@@ -92,6 +93,7 @@ function fromValues(
     vault: toVaultSettings(values),
     certificates: toCertificatesSettings(values),
     identity: toIdentitySettings(values, verifiers),
+    kubernetes: toKubernetesSettings(values, env),
     sds: toSdsSettings(values),
     admin: toAdminSettings(values),
     monitoring: toMonitoringSettings(values),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { caShape } from './ca-settings.ts';
 import { certificatesShape } from './certificates-settings.ts';
 import { identityShape } from './identity-settings.ts';
+import { kubernetesShape } from './kubernetes-settings.ts';
 import { monitoringShape } from './monitoring-settings.ts';
 import { processShape } from './process-settings.ts';
 import { sdsShape } from './sds-settings.ts';
@@ -13,6 +14,7 @@ const SECTIONS: readonly (readonly [title: string, shape: z.core.$ZodShape])[] =
   ['Vault', vaultShape],
   ['Certificates and keys', certificatesShape],
   ['Identity', identityShape],
+  ['Kubernetes', kubernetesShape],
   ['Sockets and names', sdsShape],
   ['Monitoring and logs', monitoringShape],
   ['Process', processShape],
@@ -45,6 +47,7 @@ export const allSettings = z.object({
   ...vaultShape,
   ...certificatesShape,
   ...identityShape,
+  ...kubernetesShape,
   ...sdsShape,
   ...monitoringShape,
   ...processShape,

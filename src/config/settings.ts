@@ -70,6 +70,21 @@ export interface IdentitySettings {
   readonly issuer: string | undefined;
 }
 
+/** How the Kubernetes API server is reached. */
+export interface KubernetesApiSettings {
+  /** `https://host:port`, without a path. */
+  readonly server: string;
+  /** PEM roots that verify it; undefined: Node's own. */
+  readonly caFile: string | undefined;
+  /** The agent's own bearer token; undefined: it shows none. */
+  readonly tokenFile: string | undefined;
+}
+
+export interface KubernetesSettings {
+  /** Undefined outside a cluster, where no setting names a server. */
+  readonly api: KubernetesApiSettings | undefined;
+}
+
 /** The socket that workloads connect to, and the names that they ask for. The names are a `ResourceNames` of core. */
 export interface SdsSettings {
   readonly socketPath: string;
@@ -109,6 +124,7 @@ export interface Settings {
   readonly vault: VaultSettings;
   readonly certificates: CertificatesSettings;
   readonly identity: IdentitySettings;
+  readonly kubernetes: KubernetesSettings;
   readonly sds: SdsSettings;
   readonly admin: AdminSettings;
   readonly monitoring: MonitoringSettings;

@@ -2,7 +2,7 @@
  * What can go wrong, as stable codes. A code never changes its meaning; messages may.
  *
  * The families: `token-*` (who is calling), `request-*` (what is asked), `ca-*` (the certificate authority;
- * the only ones a `CaProvider` may reject with), and the agent's own.
+ * the only ones a `CaProvider` may reject with), `kubernetes-*` (the API server), and the agent's own.
  */
 export type ErrorCode =
   | 'token-missing'
@@ -29,6 +29,14 @@ export type ErrorCode =
   | 'ca-request-refused'
   | 'ca-answer-invalid'
   | 'ca-state-broken'
+  | 'kubernetes-unavailable'
+  | 'kubernetes-timeout'
+  | 'kubernetes-overloaded'
+  | 'kubernetes-credential-unusable'
+  | 'kubernetes-permission-denied'
+  | 'kubernetes-request-refused'
+  | 'kubernetes-answer-invalid'
+  | 'kubernetes-gone'
   | 'settings-invalid'
   | 'socket-unusable'
   | 'internal';
@@ -64,6 +72,14 @@ const DISPOSITIONS = {
   'ca-request-refused': 'permanent',
   'ca-answer-invalid': 'permanent',
   'ca-state-broken': 'permanent',
+  'kubernetes-unavailable': 'transient',
+  'kubernetes-timeout': 'transient',
+  'kubernetes-overloaded': 'transient',
+  'kubernetes-credential-unusable': 'permanent',
+  'kubernetes-permission-denied': 'permanent',
+  'kubernetes-request-refused': 'permanent',
+  'kubernetes-answer-invalid': 'permanent',
+  'kubernetes-gone': 'transient',
   'settings-invalid': 'permanent',
   'socket-unusable': 'permanent',
   internal: 'bug',

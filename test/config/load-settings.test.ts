@@ -57,6 +57,7 @@ test('without any setting the defaults are those that the interface promises', (
       jwks: undefined,
       issuer: undefined,
     },
+    kubernetes: { api: undefined },
     sds: {
       socketPath: '/var/run/sds/uds_path',
       socketMode: 0o666,
@@ -159,6 +160,30 @@ const READINGS: readonly Reading[] = [
   },
   { env: { TOKEN_JWKS: 'http://127.0.0.1:1/k' }, read: ({ identity }) => identity.jwks?.kind, value: 'url' },
   { env: { TOKEN_JWKS: 'http://[::1]/k' }, read: ({ identity }) => identity.jwks?.kind, value: 'url' },
+  {
+    env: { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '6443' },
+    read: ({ kubernetes }) => kubernetes.api,
+    value: {
+      server: 'https://10.0.0.1:6443',
+      caFile: '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt',
+      tokenFile: '/var/run/secrets/kubernetes.io/serviceaccount/token',
+    },
+  },
+  {
+    env: { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_API_TOKEN_FILE: '/t' },
+    read: ({ kubernetes }) => [kubernetes.api?.server, kubernetes.api?.tokenFile],
+    value: ['https://[fd00::1]:443', '/t'],
+  },
+  {
+    env: { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_API_SERVER: 'https://other.test:6443/' },
+    read: ({ kubernetes }) => kubernetes.api,
+    value: { server: 'https://other.test:6443', caFile: undefined, tokenFile: undefined },
+  },
+  {
+    env: { KUBERNETES_API_SERVER: 'http://127.0.0.1:8001', KUBERNETES_API_CA_FILE: '/ca' },
+    read: ({ kubernetes }) => kubernetes.api,
+    value: { server: 'http://127.0.0.1:8001', caFile: '/ca', tokenFile: undefined },
+  },
   { env: { SDS_UDS_MODE: '660' }, read: ({ sds }) => sds.socketMode, value: 0o660 },
   { env: { SDS_UDS_GID: '1337' }, read: ({ sds }) => sds.socketGid, value: 1337 },
   { env: { SDS_UDS_PATH: `/${'x'.repeat(106)}` }, read: ({ sds }) => sds.socketPath.length, value: 107 },
@@ -231,6 +256,16 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   DEBUG_PORT: ['70000', ' 1'],
   LOG_LEVEL: ['', 'INFO', 'trace'],
   LOG_FORMAT: ['xml'],
+  KUBERNETES_API_SERVER: [
+    'http://10.0.0.1',
+    'kubernetes.default.svc',
+    'https://',
+    'https://a.test/path',
+    'https://user@a.test',
+    'https://a.test?x',
+  ],
+  KUBERNETES_API_CA_FILE: [' '],
+  KUBERNETES_API_TOKEN_FILE: [' /x'],
   STATE_DIR: ['', ' '],
   DRAIN_TIMEOUT: ['', '5', '11m'],
 };
