@@ -1,4 +1,5 @@
 import { AgentError } from '../../core/agent-error.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { CaProviderSettings } from '../provider-settings.ts';
 import { CaConnections } from './ca-connections.ts';
@@ -25,10 +26,11 @@ export async function loadCitadelProvider({ ca, clock, log }: CaProviderSettings
     );
   }
   const metadata = createCallMetadata(ca.clusterId, ca.headers);
-  const tls = host === undefined ? undefined : { name: serverName ?? host, roots: await loadTlsRoots(rootCaFile, log) };
+  const name = serverName ?? host;
+  const tls = name === undefined ? undefined : { name, roots: await loadTlsRoots(rootCaFile, clock, log) };
   return new CitadelProvider(new CaConnections({ target, tls, authority: serverName }), metadata, clock);
 }
 
-async function loadTlsRoots(file: string | undefined, log: Log): Promise<TlsRoots> {
-  return file === undefined ? publicTlsRoots() : FileTlsRoots.load(file, log);
+async function loadTlsRoots(file: string | undefined, clock: Clock, log: Log): Promise<TlsRoots> {
+  return file === undefined ? publicTlsRoots() : FileTlsRoots.load(file, clock, log);
 }

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { AgentError, quoteUntrusted, toAgentError } from '../../core/agent-error.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { parseCertificate } from '../../keys/certificate.ts';
 import { parsePem, toPemBundle } from '../../keys/pem.ts';
+import { fileStamp } from './file-stamp.ts';
 
 /** The roots that a CA's server certificate is verified with. */
 export interface TlsRoots {
@@ -18,29 +20,34 @@ export function publicTlsRoots(): TlsRoots {
 }
 
 /**
- * The roots in the file of `CA_ROOT_CA`. The file is read each time and compared: that sees every way in which it can
- * change, also the swapped `..data` symlink of a Kubernetes volume, and costs nothing beside a certificate.
+ * The roots in the file of `CA_ROOT_CA`. Each time the file is looked at, and read where its stamp is not the one that
+ * it had when it was read last: that sees every way in which it can change, also the swapped `..data` symlink of a
+ * Kubernetes volume. (Reading it takes four times as much.)
  * What cannot be used, for example half of a file, replaces nothing and is told once.
  */
 export class FileTlsRoots implements TlsRoots {
   readonly #path: string;
+  readonly #clock: Clock;
   readonly #log: Log;
+  /** As it was before the file was read; undefined: it has to be read again. */
+  #stamp: string | undefined;
   #text: string;
   #context: SecureContext;
   #fault: string | undefined;
   #reading: Promise<void> | undefined;
 
-  private constructor(path: string, log: Log, text: string) {
+  private constructor(path: string, clock: Clock, log: Log, text: string) {
     this.#path = path;
+    this.#clock = clock;
     this.#log = log;
     this.#text = text;
     this.#context = toSecureContext(text);
   }
 
   /** @throws AgentError `settings-invalid`, naming the setting and the file */
-  static async load(path: string, log: Log): Promise<FileTlsRoots> {
+  static async load(path: string, clock: Clock, log: Log): Promise<FileTlsRoots> {
     try {
-      return new FileTlsRoots(path, log, await readFile(path, 'utf8'));
+      return new FileTlsRoots(path, clock, log, await readFile(path, 'utf8'));
     } catch (cause) {
       const fault = `the file of CA_ROOT_CA, ${quoteUntrusted(path)}, cannot be used: ${faultOf(cause)}`;
       throw new AgentError('settings-invalid', fault, { cause });
@@ -57,8 +64,15 @@ export class FileTlsRoots implements TlsRoots {
   }
 
   async #read(): Promise<void> {
+    const known = this.#stamp;
+    this.#stamp = undefined;
     try {
-      const text = await readFile(this.#path, 'utf8');
+      // Before it is read: what changes in between shows in the next one.
+      const stamp = await fileStamp(this.#path, this.#clock);
+      const isKnown = stamp !== undefined && stamp === known;
+      const text = isKnown ? undefined : await readFile(this.#path, 'utf8');
+      this.#stamp = stamp;
+      if (text === undefined) return;
       if (text !== this.#text) {
         this.#context = toSecureContext(text);
         this.#text = text;
