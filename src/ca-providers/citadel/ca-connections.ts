@@ -1,8 +1,8 @@
 import type { SecureContext } from 'node:tls';
-import { status } from '@grpc/grpc-js';
 import { orAborted } from '../or-aborted.ts';
 import { CaConnection } from './ca-connection.ts';
 import type { ServerCheck } from './owned-credentials.ts';
+import { isFailedCall, isOfConnection } from './status-error.ts';
 import type { TlsRoots } from './tls-roots.ts';
 
 export interface CaConnectionsParts {
@@ -40,7 +40,7 @@ export class CaConnections {
       return await work(connection);
     } catch (thrown) {
       // A call that was given up may have waited for a peer that is gone without a word.
-      if (signal.aborted || isUnavailable(thrown)) this.#replace(connection);
+      if (signal.aborted || (isFailedCall(thrown) && isOfConnection(thrown))) this.#replace(connection);
       throw thrown;
     }
   }
@@ -60,8 +60,4 @@ export class CaConnections {
     this.#newest = undefined;
     connection.retire();
   }
-}
-
-function isUnavailable(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === status.UNAVAILABLE;
 }

@@ -1,5 +1,4 @@
-import type { Metadata, ServiceError } from '@grpc/grpc-js';
-import { AgentError } from '../../core/agent-error.ts';
+import type { Metadata } from '@grpc/grpc-js';
 import type { CaProvider, DerCertificates, SignRequest } from '../../core/ca-provider.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { SpiffeId } from '../../core/spiffe-id.ts';
@@ -10,7 +9,7 @@ import { Changes } from '../changes.ts';
 import { throwIfAborted } from '../or-aborted.ts';
 import type { CaConnections } from './ca-connections.ts';
 import { withToken } from './call-metadata.ts';
-import { toCaError } from './status-error.ts';
+import { isFailedCall, toCaError } from './status-error.ts';
 import { ToldRoots } from './told-roots.ts';
 import { type CaAnswer, decodeAnswer, encodeRequest } from './wire.ts';
 
@@ -79,11 +78,7 @@ export class CitadelProvider implements CaProvider {
 
   /** The headers of all calls are secrets as well: some CAs want a password there. */
   #toError(thrown: unknown, secrets: readonly string[]): unknown {
-    if (thrown instanceof AgentError || !isServiceError(thrown)) return thrown;
+    if (!isFailedCall(thrown)) return thrown;
     return toCaError(thrown, [...secrets, ...Object.values(this.#metadata.getMap()).map(String)]);
   }
-}
-
-function isServiceError(thrown: unknown): thrown is ServiceError {
-  return thrown instanceof Error && 'code' in thrown && 'details' in thrown && 'metadata' in thrown;
 }

@@ -23,6 +23,11 @@ const REFUSED: Meaning = {
   text: 'the CA refused the request: look at its log, and at ECC_SIGNATURE_ALGORITHM and SECRET_TTL',
 };
 const GIVEN_UP: Meaning = { code: 'ca-timeout', text: 'the CA gave the request up: look at its log' };
+/** Not by the agent: a call that it gives up itself is over before the status comes. */
+const BROKEN_OFF: Meaning = {
+  code: 'ca-unavailable',
+  text: 'the CA, or a proxy before it, broke the call off: look at their logs',
+};
 const DOWN: Meaning = {
   code: 'ca-unavailable',
   text: 'the CA cannot be reached: look at CA_ADDR, and whether it runs',
@@ -30,7 +35,7 @@ const DOWN: Meaning = {
 
 /** What each status of the CA means here. Istiod's own are in security/pkg/server/ca/server.go of istio/istio. */
 const MEANINGS = {
-  CANCELLED: GIVEN_UP,
+  CANCELLED: BROKEN_OFF,
   UNKNOWN: BROKEN,
   INVALID_ARGUMENT: REFUSED,
   DEADLINE_EXCEEDED: GIVEN_UP,
@@ -85,8 +90,17 @@ const BY_NUMBER: ReadonlyMap<number, Meaning> = new Map(
   Object.entries(GrpcStatus).flatMap(([name, number]) => (isFailure(name) ? [[number, MEANINGS[name]]] : [])),
 );
 
-/** grpc-js refuses what is larger than it may be with this, in place of the server. */
-const TOO_LARGE = /^Received message larger than max/;
+/** What grpc-js says in place of the server, where the status misleads. */
+const OWN_WORDS: readonly { readonly sign: RegExp; readonly meaning: Meaning }[] = [
+  {
+    sign: /^Received message larger than max/,
+    meaning: { code: 'ca-answer-invalid', text: "the CA's answer is too large" },
+  },
+  {
+    sign: /^Protocol not secure enough$/,
+    meaning: { code: 'ca-unavailable', text: "the CA refuses this connection's TLS: look at its log" },
+  },
+];
 /** How grpc-js dresses up what Node says. */
 const DRESSED = /^No connection established\. Last error: (?:Error(?: \[\w+\])?: )?(.*?)(?:\. Resolution note: .*)?$/s;
 
@@ -106,8 +120,22 @@ export function toCaError({ code, details, metadata }: FailedCall, secrets: read
   return new AgentError(meaning.code, text, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
 
+/**
+ * Whether a call may have failed through the connection, or through the replica of the CA at its other end, so that a
+ * new connection may mend it.
+ */
+export function isOfConnection({ code, details }: Pick<FailedCall, 'code' | 'details'>): boolean {
+  return ['ca-unavailable', 'ca-timeout'].includes(meaningOf(code, details).code);
+}
+
+/** Whether grpc-js has thrown this for a call that failed. */
+export function isFailedCall(thrown: unknown): thrown is FailedCall {
+  return thrown instanceof Error && 'code' in thrown && 'details' in thrown && 'metadata' in thrown;
+}
+
 function meaningOf(code: number, words: string): Meaning {
-  if (TOO_LARGE.test(words)) return { code: 'ca-answer-invalid', text: "the CA's answer is too large" };
+  const own = OWN_WORDS.find(({ sign }) => sign.test(words));
+  if (own !== undefined) return own.meaning;
   // gRPC: a number that one does not know is UNKNOWN.
   const meaning = BY_NUMBER.get(code) ?? MEANINGS.UNKNOWN;
   if (meaning !== DOWN) return meaning;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { constants, createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { createSecureContext } from 'node:tls';
@@ -189,17 +191,45 @@ describe('a connection that is dead', () => {
     await comesToSign(provider);
   });
 
-  test('is replaced when the CA says UNAVAILABLE: another replica may be better', async () => {
-    await using world = await CitadelWorld.start();
-    const provider = await world.load();
-    await signs(provider);
-    world.ca.failure = { code: status.UNAVAILABLE, details: 'shutting down' };
-    await fails(provider, /shutting down/);
-    world.ca.failure = undefined;
-    await signs(provider);
-    const peers = new Set(world.ca.requests.map(({ peer }) => peer));
-    assert.equal(peers.size, 2);
-  });
+  const CONNECTIONS: readonly { readonly says: keyof typeof status; readonly connections: number }[] = [
+    { says: 'UNAVAILABLE', connections: 2 },
+    { says: 'INTERNAL', connections: 2 },
+    { says: 'UNKNOWN', connections: 2 },
+    { says: 'CANCELLED', connections: 2 },
+    { says: 'DEADLINE_EXCEEDED', connections: 2 },
+    { says: 'RESOURCE_EXHAUSTED', connections: 1 },
+    { says: 'PERMISSION_DENIED', connections: 1 },
+    { says: 'UNAUTHENTICATED', connections: 1 },
+  ];
+  for (const { says, connections } of CONNECTIONS) {
+    const what = connections === 2 ? 'is replaced: another replica may be better' : 'is kept: it is not at fault';
+    test(`when the CA says ${says}, ${what}`, async () => {
+      await using world = await CitadelWorld.start();
+      const provider = await world.load();
+      await signs(provider);
+      world.ca.failure = { code: status[says], details: 'as it happens' };
+      await assert.rejects(provider.sign(await newRequest(), signal), { message: /as it happens/ });
+      world.ca.failure = undefined;
+      await signs(provider);
+      assert.equal(new Set(world.ca.requests.map(({ peer }) => peer)).size, connections);
+    });
+  }
+
+  for (const reset of [
+    'NGHTTP2_CANCEL',
+    'NGHTTP2_INTERNAL_ERROR',
+    'NGHTTP2_REFUSED_STREAM',
+    'NGHTTP2_NO_ERROR',
+  ] as const) {
+    test(`is ca-unavailable and replaced when its peer breaks the call off with ${reset}`, async (t) => {
+      const { address, sessions } = await breaker(t, constants[reset]);
+      const provider = await loadCitadel({ CA_ADDR: address });
+      for (let call = 1; call <= 3; call++) {
+        await fails(provider, /look at/);
+        assert.equal(sessions.size, call);
+      }
+    });
+  }
 
   test('is not waited for where its peer is gone without a word', async (t) => {
     const { address, sockets } = await tarpit(t);
@@ -238,6 +268,22 @@ test('through a unix socket a CA is spoken to in plain text', async () => {
   await plain.listen();
   await comesToSign(provider);
 });
+
+/** A proxy without TLS that ends each call like this, without a status of gRPC. Gives the connections that it has had. */
+async function breaker(t: TestContext, code: number) {
+  const directory = await mkdtemp(join(tmpdir(), 'breaker-'));
+  const path = join(directory, 'ca.sock');
+  const sessions = new Set<ServerHttp2Session>();
+  const server = createHttp2Server().on('session', (session) => sessions.add(session));
+  server.on('stream', (stream) => stream.on('error', () => undefined).close(code));
+  t.after(async () => {
+    for (const session of sessions) session.destroy();
+    server.close();
+    await rm(directory, { recursive: true });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return { address: `unix:${path}`, sessions };
+}
 
 /** A server that takes connections and never says a word. */
 async function tarpit(t: TestContext): Promise<{ readonly address: string; readonly sockets: ReadonlySet<Socket> }> {

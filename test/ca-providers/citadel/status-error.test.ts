@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../../src/core/agent-error.ts';
 import { RetryInfo, Status } from '../../../src/gen/grpc/status.ts';
 
 const CODES: Readonly<Record<Exclude<keyof typeof status, 'OK'>, ErrorCode>> = {
-  CANCELLED: 'ca-timeout',
+  CANCELLED: 'ca-unavailable',
   UNKNOWN: 'ca-unavailable',
   INVALID_ARGUMENT: 'ca-request-refused',
   DEADLINE_EXCEEDED: 'ca-timeout',
@@ -43,6 +43,14 @@ describe('a status of the CA', () => {
   test('that nobody knows is taken for UNKNOWN', () => {
     assert.equal(toCaError(failed(99), []).message, toCaError(failed(status.UNKNOWN), []).message);
   });
+});
+
+test('what grpc-js says in place of the CA is told as what it is', () => {
+  const TABLE = [
+    { code: status.RESOURCE_EXHAUSTED, says: 'Received message larger than max (2 vs. 1)', is: 'ca-answer-invalid' },
+    { code: status.PERMISSION_DENIED, says: 'Protocol not secure enough', is: 'ca-unavailable' },
+  ];
+  for (const { code, says, is } of TABLE) assert.equal(toCaError(failed(code, says), []).code, is);
 });
 
 describe('a connection that fails names the setting', () => {
