@@ -4,6 +4,7 @@ import { type Certificate, isSelfSigned, isSignedBy, parseCertificate, sameBytes
 import { parsePrivateKey } from '../../keys/key-pair.ts';
 import { parsePem, toPem } from '../../keys/pem.ts';
 import type { Authority, Signer } from './authority.ts';
+import { brokenState as broken, parseStateFields, type StateFields } from './state-fields.ts';
 
 /** All that the embedded CA has to remember, and how far a replacement of its root has come (see `RootStage`). */
 export type CaState =
@@ -54,8 +55,7 @@ function writeSigner({ certificate, keyPair }: Signer): Record<string, string> {
  * @throws AgentError `ca-state-broken`, saying what is wrong, without the content
  */
 export function parseCaState(text: Redacted<string>): CaState {
-  const fields = new Fields(parseJson(text), 'the file');
-  if (fields.value('format') !== FORMAT) throw broken(`its format is not ${FORMAT}: it was written by another version`);
+  const fields = parseStateFields(text, FORMAT);
   const trustDomain = fields.text('trustDomain');
   const signing = readAuthority(fields.object('signing'));
   const stage = fields.text('stage');
@@ -71,16 +71,7 @@ export function parseCaState(text: Redacted<string>): CaState {
   }
 }
 
-function parseJson(text: Redacted<string>): unknown {
-  try {
-    return JSON.parse(text.reveal());
-  } catch {
-    // The cause would quote the text, which holds keys.
-    throw broken('it is not JSON');
-  }
-}
-
-function readAuthority(fields: Fields): Authority {
+function readAuthority(fields: StateFields): Authority {
   const root = readSigner(fields.object('root'));
   const intermediate = readSigner(fields.object('intermediate'));
   const whole = isSelfSigned(root.certificate) && isSignedBy(intermediate.certificate, root.certificate);
@@ -90,7 +81,7 @@ function readAuthority(fields: Fields): Authority {
   return { root, intermediate };
 }
 
-function readSigner(fields: Fields): Signer {
+function readSigner(fields: StateFields): Signer {
   const certificate = readCertificate(fields, 'certificate');
   const keyPair = parsePrivateKey(new Redacted(fields.text('key')));
   if (!sameBytes(certificate.publicKeyDer, keyPair.publicKeyDer)) {
@@ -99,7 +90,7 @@ function readSigner(fields: Fields): Signer {
   return { certificate, keyPair };
 }
 
-function readCertificate(fields: Fields, name: string): Certificate {
+function readCertificate(fields: StateFields, name: string): Certificate {
   try {
     const [der, ...more] = parsePem(fields.text(name), 'CERTIFICATE');
     if (der !== undefined && more.length === 0) return parseCertificate(der);
@@ -108,34 +99,4 @@ function readCertificate(fields: Fields, name: string): Certificate {
     throw new AgentError('ca-state-broken', `in ${fields.name} ${name} is broken: ${cause.message}`, { cause });
   }
   throw broken(`in ${fields.name} ${name} holds more than one certificate`);
-}
-
-/** A JSON object whose fields are read one by one; what is missing or of another type breaks the state. */
-class Fields {
-  readonly name: string;
-  readonly #fields: ReadonlyMap<string, unknown>;
-
-  constructor(value: unknown, name: string) {
-    if (typeof value !== 'object' || value === null) throw broken(`${name} is not an object`);
-    this.name = name;
-    this.#fields = new Map(Object.entries(value));
-  }
-
-  value(name: string): unknown {
-    return this.#fields.get(name);
-  }
-
-  text(name: string): string {
-    const value = this.value(name);
-    if (typeof value !== 'string') throw broken(`in ${this.name} ${name} is missing`);
-    return value;
-  }
-
-  object(name: string): Fields {
-    return new Fields(this.value(name), `${name} of ${this.name}`);
-  }
-}
-
-function broken(fault: string): AgentError {
-  return new AgentError('ca-state-broken', fault);
 }
