@@ -132,7 +132,7 @@ export class Agent implements AgentView, AgentControl {
       gid: sds.socketGid,
       methods: new Map([
         ...sdsMethods(context, this.#streams),
-        ...createHealthMethods(SDS_SERVICE_NAMES, this.#readiness),
+        ...createHealthMethods(SDS_SERVICE_NAMES, this.#readiness, metrics.transport),
       ]),
       routes: sdsRoutes(context),
       log,

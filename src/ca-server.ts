@@ -65,6 +65,8 @@ const LIMITS: Partial<TransportLimits> = {
   maxMessageBytes: 64 * 1024,
   maxUnfinishedBytes: 16 * 1024 * 1024,
   maxConnections: 2000,
+  // Behind one address may be a whole cluster; nevertheless nobody may have all places.
+  maxConnectionsPerPeer: 500,
   maxStreamsPerConnection: 100,
 };
 
@@ -116,7 +118,7 @@ export class CaServer implements AgentView, AgentControl {
       onRefused: (call, error) => refusals.refused(call, error),
     });
     const serving: ServingOptions = {
-      methods: new Map([...istioCa, ...createHealthMethods([ISTIO_CA_SERVICE], this.#readiness)]),
+      methods: new Map([...istioCa, ...createHealthMethods([ISTIO_CA_SERVICE], this.#readiness, metrics.transport)]),
       routes: new Map(),
       log,
       meter: metrics.transport,

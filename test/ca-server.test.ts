@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -351,3 +353,43 @@ test('a stop lets a call end that is being answered, and the port is free then',
   await stopped;
   await assert.rejects(fetch(`http://127.0.0.1:${world.port('the CA serves')}/`));
 });
+
+test('strangers with as many connections and open calls as there are places keep no agent out', async (t) => {
+  await using world = await CaWorld.start();
+  const agent = await world.connect();
+  await world.ask(agent);
+  const roots = await world.rootPem();
+  const port = world.port('the CA serves');
+  const strangers = await Promise.all(Array.from({ length: 600 }, () => stranger(t, port, roots)));
+  const gone = () => strangers.filter(({ destroyed }) => destroyed).length;
+  await world.until(() => gone() === 101);
+  await world.ask(await world.connect());
+  await world.ask(agent);
+  await world.until(() => gone() === 102);
+  assert.equal(world.server.status().connections, 500);
+});
+
+test('a call without a token is refused before its message is there', async (t) => {
+  await using world = await CaWorld.start();
+  const session = await stranger(t, world.port('the CA serves'), await world.rootPem());
+  const half = session.request({ ':method': 'POST', ':path': CREATE_CERTIFICATE, 'content-type': 'application/grpc' });
+  half.on('error', () => undefined);
+  half.write(Buffer.from([0, 0, 0]));
+  const [headers] = await once(half, 'response');
+  assert.equal(headers['grpc-status'], '16');
+});
+
+/** A connection that shows no token, with a watch of the server's health and a call without its message. */
+async function stranger(t: TestContext, port: number, roots: string): Promise<ClientHttp2Session> {
+  const session = connectHttp2(`https://localhost:${port}`, { ca: roots });
+  t.after(() => session.destroy());
+  session.on('error', () => undefined);
+  const usual = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
+  const watch = session.request({ ...usual, ':path': '/grpc.health.v1.Health/Watch' });
+  const half = session.request({ ...usual, ':path': '/grpc.health.v1.Health/Check' });
+  for (const stream of [watch, half]) stream.on('error', () => undefined).resume();
+  watch.write(Buffer.alloc(5));
+  half.write(Buffer.from([0]));
+  await Promise.race([once(watch, 'response'), once(session, 'close')]);
+  return session;
+}

@@ -3,7 +3,7 @@ import type { CaProvider } from '../core/ca-provider.ts';
 import { toIsoTime } from '../core/calendar.ts';
 import type { Caller } from '../core/caller.ts';
 import type { Log } from '../core/log.ts';
-import type { Authenticator, Call, GrpcMethods } from '../core/rpc.ts';
+import type { Authenticator, Call, GrpcMethods, ReceiveMessage } from '../core/rpc.ts';
 import {
   IstioCertificateRequest,
   IstioCertificateResponse,
@@ -40,7 +40,7 @@ export function istioCaMethods(options: IstioCaOptions): GrpcMethods {
   return new Map([
     [
       `/${ISTIO_CA_SERVICE}/${createCertificate.name}`,
-      { kind: 'unary', handle: (call, message) => service.createCertificate(call, message) },
+      { kind: 'unary', handle: (call, receive) => service.createCertificate(call, receive) },
     ],
   ]);
 }
@@ -53,24 +53,32 @@ class IstioCa {
     this.#options = options;
   }
 
-  async createCertificate(call: Call, message: Buffer): Promise<Uint8Array> {
-    this.#inFlight++;
+  /** Nothing of the request is read before its caller is known. */
+  async createCertificate(call: Call, receive: ReceiveMessage): Promise<Uint8Array> {
     try {
-      if (this.#inFlight > MOST_IN_FLIGHT) throw new AgentError('limit-exceeded', 'the CA is busy: ask a little later');
-      return await this.#issue(call, message);
+      const caller = await this.#bounded(() => this.#options.authenticator.authenticate(call));
+      // Meanwhile it takes no place: a caller may be slow, or never send it.
+      const message = await receive();
+      return await this.#bounded(() => this.#issue(call, caller, message));
     } catch (thrown) {
       const error = toCallersError(toAgentError(thrown));
       this.#options.onRefused(call, error);
       throw error;
+    }
+  }
+
+  async #bounded<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#inFlight >= MOST_IN_FLIGHT) throw new AgentError('limit-exceeded', 'the CA is busy: ask a little later');
+    this.#inFlight++;
+    try {
+      return await work();
     } finally {
       this.#inFlight--;
     }
   }
 
-  /** Nothing of the request is read before its caller is known. */
-  async #issue(call: Call, message: Buffer): Promise<Uint8Array> {
-    const { authenticator, ca, ttlMs, maxTtlMs, log } = this.#options;
-    const { identity, token } = await authenticator.authenticate(call);
+  async #issue(call: Call, { identity, token }: Caller, message: Buffer): Promise<Uint8Array> {
+    const { ca, ttlMs, maxTtlMs, log } = this.#options;
     const { csr, askedMs } = parseRequest(message);
     const lifeMs = Math.min(askedMs > 0 ? askedMs : ttlMs, maxTtlMs);
     const chain = await ca.sign({ id: identity.spiffeId, csr, ttlMs: lifeMs, token }, call.signal);

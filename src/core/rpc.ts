@@ -20,7 +20,18 @@ export interface Call {
   readonly peerAddress?: string | undefined;
   /** Aborts when the peer cancels, its deadline passes, the connection is lost or the agent stops. Made on first use. */
   readonly signal: AbortSignal;
+  /**
+   * Somebody's word has been verified on this call: an `Authenticator` MUST say so. A connection of which nobody has
+   * said it is a stranger's, and the first to go when places run out.
+   */
+  callerKnown(): void;
 }
+
+/**
+ * Gives the message of a call, or the body of a request, once it is whole. Ask once. Rejects with an `AgentError` when it
+ * breaks a limit or never comes.
+ */
+export type ReceiveMessage = () => Promise<Buffer>;
 
 /** The agent's side of a stream of messages. Every method is harmless after the end. */
 export interface StreamCall extends Call {
@@ -63,8 +74,11 @@ export interface MessageFilter {
   end(): Buffer;
 }
 
-/** One request message, one answer. Rejections become the status of their `AgentError`. */
-export type UnaryMethod = { readonly kind: 'unary'; handle(call: Call, message: Buffer): Promise<Uint8Array> };
+/**
+ * One request message, one answer. It is handled as soon as the call is there: what the metadata tells is found out
+ * before the message is waited for. Rejections become the status of their `AgentError`.
+ */
+export type UnaryMethod = { readonly kind: 'unary'; handle(call: Call, receive: ReceiveMessage): Promise<Uint8Array> };
 /** Messages both ways. */
 export interface StreamMethod {
   readonly kind: 'stream';
@@ -84,11 +98,11 @@ export interface HttpAnswer {
 }
 
 /** One HTTP/1.1 route: `POST` and an exact path. Rejections become the HTTP status of their `AgentError`. */
-export type HttpRoute = (call: Call, body: Buffer) => Promise<HttpAnswer>;
+export type HttpRoute = (call: Call, receive: ReceiveMessage) => Promise<HttpAnswer>;
 /** Routes by path. */
 export type HttpRoutes = ReadonlyMap<string, HttpRoute>;
 
-/** Verifies who makes a call. */
+/** Verifies who makes a call, and tells the call. */
 export interface Authenticator<Caller> {
   /** The caller, where that is known already: at once, without I/O. Undefined: ask `authenticate`. Never throws. */
   recognize(call: Call): Caller | undefined;

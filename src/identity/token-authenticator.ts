@@ -25,11 +25,11 @@ export class TokenAuthenticator implements Authenticator<Caller> {
     this.#sharing = sharing;
   }
 
-  recognize({ metadata }: Call): Caller | undefined {
+  recognize(call: Call): Caller | undefined {
     try {
-      const token = tokenOf(metadata);
+      const token = tokenOf(call.metadata);
       const verified = this.#verifier.recall(token);
-      return verified && this.#toCaller(token, verified);
+      return verified && this.#toCaller(call, token, verified);
     } catch {
       // `authenticate` says what is wrong.
       return undefined;
@@ -40,12 +40,13 @@ export class TokenAuthenticator implements Authenticator<Caller> {
     const token = this.#tokenOf(call.metadata);
     // A known token does not even need the call's signal to be made.
     const verified = this.#verifier.recall(token) ?? (await this.#verifier.verify(token, call.signal));
-    return this.#toCaller(token, verified);
+    return this.#toCaller(call, token, verified);
   }
 
-  #toCaller(token: Token, verified: VerifiedToken): Caller {
+  #toCaller(call: Call, token: Token, verified: VerifiedToken): Caller {
     const { expiresAtMs: tokenExpiresAtMs, podUid } = verified;
     const identity = this.#identityOf(verified);
+    call.callerKnown();
     return { identity, token, tokenExpiresAtMs, ...(podUid !== undefined && { podUid }) };
   }
 

@@ -23,14 +23,14 @@ export interface FetchedSecret<Request> {
  * Answers a fetch, over gRPC or REST: verifies the caller, then gives the one secret that was asked for. Where a
  * stream would stay silent, a fetch says why there is nothing.
  *
- * @param read reads the request; not called before the caller is verified
+ * @param read waits for the request; not called before the caller is verified
  * @throws AgentError of the `token-*` and `request-*` families, or `secret-not-ready`
  */
 export async function fetchSecret<Request extends FetchRequest>(
   context: SdsContext,
   service: SdsService,
   call: Call,
-  read: () => Request,
+  read: () => Promise<Request>,
 ): Promise<FetchedSecret<Request>> {
   const { store, authenticator, names, clock, refusals } = context;
   const caller = await authenticator.authenticate(call).catch((thrown: unknown) => {
@@ -38,7 +38,7 @@ export async function fetchSecret<Request extends FetchRequest>(
     refusals.refused(call, error);
     throw error;
   });
-  const request = read();
+  const request = await read();
   requireSecretType(request.typeUrl, service.api, service.aggregated);
   const [name, ...others] = new Set(request.names);
   if (name === undefined) throw new AgentError('request-invalid', 'the request names no secret: name one');

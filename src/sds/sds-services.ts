@@ -59,8 +59,9 @@ function fetchMethod(context: SdsContext, service: SdsService): GrpcMethod {
   const typeUrl = secretTypeUrl(service.api);
   return {
     kind: 'unary',
-    async handle(call, message) {
-      const { name, secret } = await fetchSecret(context, service, call, () => decodeSotwRequest(message));
+    async handle(call, receive) {
+      const read = async () => decodeSotwRequest(await receive());
+      const { name, secret } = await fetchSecret(context, service, call, read);
       context.meter.served(secret.kind);
       return stateOfTheWorld.encode({ typeUrl, nonce: '', secrets: new Map([[name, secret]]) });
     },
@@ -68,8 +69,9 @@ function fetchMethod(context: SdsContext, service: SdsService): GrpcMethod {
 }
 
 function restRoute(context: SdsContext, service: SdsService): HttpRoute {
-  return async (call, body) => {
-    const { name, secret, request } = await fetchSecret(context, service, call, () => parseRestRequest(body));
+  return async (call, receive) => {
+    const read = async () => parseRestRequest(await receive());
+    const { name, secret, request } = await fetchSecret(context, service, call, read);
     // Envoy keeps what it has on 304 (api_type REST, http_subscription_impl.cc).
     if (request.versionInfo === secret.version) return { status: 304 };
     context.meter.served(secret.kind);

@@ -1,19 +1,37 @@
 import { AgentError, quoteUntrusted, toAgentError } from '../core/agent-error.ts';
+import type { LimitMeter } from '../core/meters.ts';
 import type { GrpcMethods, StreamCall, StreamHandler } from '../core/rpc.ts';
 import {
   HealthCheckRequest,
   HealthCheckResponse,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from '../gen/grpc/health.ts';
+import { Places } from '../runtime/places.ts';
 import type { Readiness } from './readiness.ts';
+
+/** One for each service there is, with a margin. */
+const MOST_WATCHES_OF_CONNECTION = 16;
+/** They need no token, so they are few: whoever cannot watch can still ask. */
+const MOST_WATCHES = 1000;
 
 /**
  * `grpc.health.v1.Health` (grpc/grpc, doc/health-checking.md). It needs no token: it tells nothing but whether
  * the agent is ready.
  *
  * @param services the full names that are known besides the empty one, which stands for the whole agent
+ * @param meter counts watches that were refused because there are too many
  */
-export function createHealthMethods(services: readonly string[], readiness: Readiness): GrpcMethods {
+export function createHealthMethods(services: readonly string[], readiness: Readiness, meter: LimitMeter): GrpcMethods {
+  const watches = new Places<number>(MOST_WATCHES_OF_CONNECTION);
+  const takePlace = ({ connectionId }: StreamCall): Disposable => {
+    const place = watches.total < MOST_WATCHES ? watches.take(connectionId) : undefined;
+    if (place !== undefined) return place;
+    meter.refused('health_watches');
+    throw new AgentError(
+      'limit-exceeded',
+      `too many health watches: ${MOST_WATCHES_OF_CONNECTION} on a connection and ${MOST_WATCHES} in all are allowed; use Check`,
+    );
+  };
   const known = new Set(['', ...services]);
   const statusOf = (service: string): ServingStatus => {
     if (!known.has(service)) return ServingStatus.SERVICE_UNKNOWN;
@@ -24,15 +42,18 @@ export function createHealthMethods(services: readonly string[], readiness: Read
       '/grpc.health.v1.Health/Check',
       {
         kind: 'unary',
-        async handle(_call, message) {
-          const service = decodeService(message);
+        async handle(_call, receive) {
+          const service = decodeService(await receive());
           const status = statusOf(service);
           if (status !== ServingStatus.SERVICE_UNKNOWN) return encodeStatus(status);
           throw new AgentError('request-name-unknown', `no service ${quoteUntrusted(service)} here`);
         },
       },
     ],
-    ['/grpc.health.v1.Health/Watch', { kind: 'stream', open: (call) => new HealthWatch(call, statusOf, readiness) }],
+    [
+      '/grpc.health.v1.Health/Watch',
+      { kind: 'stream', open: (call) => new HealthWatch(call, statusOf, readiness, takePlace(call)) },
+    ],
   ]);
 }
 
@@ -41,11 +62,13 @@ class HealthWatch implements StreamHandler {
   readonly #call: StreamCall;
   readonly #statusOf: (service: string) => ServingStatus;
   readonly #listening: Disposable;
+  readonly #place: Disposable;
   #service: string | undefined;
   #said: ServingStatus | undefined;
 
-  constructor(call: StreamCall, statusOf: (service: string) => ServingStatus, readiness: Readiness) {
+  constructor(call: StreamCall, statusOf: (service: string) => ServingStatus, readiness: Readiness, place: Disposable) {
     this.#call = call;
+    this.#place = place;
     this.#statusOf = statusOf;
     this.#listening = readiness.onChange(() => this.#say());
   }
@@ -70,6 +93,7 @@ class HealthWatch implements StreamHandler {
 
   closed(): void {
     this.#listening[Symbol.dispose]();
+    this.#place[Symbol.dispose]();
   }
 
   /** Who does not read what it was sent gets only the newest status, once it does. */

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../core/agent-error.ts';
-import type { CaOperation, IgnoredRoot, RenewalResult } from '../core/meters.ts';
+import type { CaOperation, IgnoredRoot, PeerLimit, RenewalResult } from '../core/meters.ts';
 import type { SecretKind } from '../core/secret.ts';
 import type { CertificateState, RenewalAlarm } from '../core/status-report.ts';
 
@@ -51,6 +51,10 @@ const RENEWAL_RESULTS = keysOf({
   token_expired: true,
 } satisfies Record<RenewalResult, true>);
 const IGNORED_ROOTS = keysOf({ unusable: true, expired: true } satisfies Record<IgnoredRoot, true>);
+const PEER_LIMITS = keysOf({ connections: true, connections_per_peer: true, health_watches: true } satisfies Record<
+  PeerLimit,
+  true
+>);
 const CA_OPERATIONS = keysOf({ sign: true, roots: true } satisfies Record<CaOperation, true>);
 const CA_RESULTS = keysOf({
   ok: true,
@@ -86,6 +90,11 @@ export const METRICS = {
   },
   streams: { type: 'gauge', help: 'Open secret streams.', labels: {} },
   connections: { type: 'gauge', help: 'Open connections to the SDS socket, or to the port of `ca`.', labels: {} },
+  limit_refusals_total: {
+    type: 'counter',
+    help: 'What was refused or closed because a limit on peers was reached, by the limit.',
+    labels: { limit: PEER_LIMITS },
+  },
   pending_subscriptions: {
     type: 'gauge',
     help: 'Names that streams are subscribed to and nothing is served under yet: unknown, or not ready.',

@@ -49,9 +49,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
 function createTransportMeter(registry: Registry): TransportMeter {
   const connections = gauge(registry, 'connections');
+  const refusals = counter(registry, 'limit_refusals_total');
+  for (const limit of METRICS.limit_refusals_total.labels.limit) refusals.inc({ limit }, 0);
   return {
     connectionOpened: () => connections.inc(),
     connectionClosed: () => connections.dec(),
+    refused: (limit) => refusals.inc({ limit }),
   };
 }
 

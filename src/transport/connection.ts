@@ -9,12 +9,21 @@ import type { CallOrigin, TransportContext } from './transport-context.ts';
 
 const ignore = (): void => {};
 
+/** Who is told what becomes of a connection. */
+export interface ConnectionOwner {
+  /** A caller on it has been verified, for the first time. */
+  known(connection: Connection): void;
+  /** It is gone. */
+  closed(connection: Connection): void;
+}
+
 /**
  * One accepted connection: finds out what it speaks, hands it to HTTP/2 or HTTP/1.1, and closes it when it says
  * nothing or has nothing to do.
  */
 export class Connection implements CallOrigin, HttpConnection, Expiring {
   readonly connectionId: number;
+  readonly #owner: ConnectionOwner;
   readonly #context: TransportContext;
   readonly #http: HttpRequests;
   readonly #socket: Socket;
@@ -25,16 +34,19 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   /** First bytes that do not tell yet. */
   #head: Buffer | undefined;
   #requests = 0;
+  #known = false;
   #pinged = false;
   #draining = false;
 
   constructor(
+    owner: ConnectionOwner,
     context: TransportContext,
     http: HttpRequests,
     socket: Socket,
     connectionId: number,
     readPeer: ReadPeerCredentials,
   ) {
+    this.#owner = owner;
     this.#context = context;
     this.#http = http;
     this.#socket = socket;
@@ -64,13 +76,19 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     return this.#draining;
   }
 
-  /** Begins to read; calls back once, when the connection is gone. */
-  start(onClosed: (connection: Connection) => void): void {
+  callerKnown(): void {
+    if (this.#known) return;
+    this.#known = true;
+    this.#owner.known(this);
+  }
+
+  /** Begins to read. */
+  start(): void {
     // A connection's failure is its end, which `close` reports.
     this.#socket.on('error', ignore);
     this.#socket.on('close', () => {
       this.#limit.remove();
-      onClosed(this);
+      this.#owner.closed(this);
     });
     this.#socket.on('readable', this.#sniff);
     this.limit(this.#context.limits.silenceMs);
@@ -117,7 +135,7 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
   requestClosed(): void {
     this.#requests--;
     if (this.#draining) this.#socket.destroySoon();
-    else this.limit(this.#context.limits.idleMs);
+    else this.limit(this.#idleMs);
   }
 
   /** What has been written to a unix socket is at the peer's: nothing is lost by not waiting for its goodbye. */
@@ -147,13 +165,19 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     else this.#speakHttp1();
   };
 
+  /** How long it may stay without a call. */
+  get #idleMs(): number {
+    const { idleMs, silenceMs } = this.#context.limits;
+    return this.#known ? idleMs : silenceMs;
+  }
+
   #speakHttp2(): void {
     this.#session = new GrpcSession(this.#context, this, this.#socket, () => this.#watchSession());
     this.#watchSession();
   }
 
   #watchSession(): void {
-    this.limit(this.idle ? this.#context.limits.idleMs : this.#context.limits.pingMs);
+    this.limit(this.idle ? this.#idleMs : this.#context.limits.pingMs);
   }
 
   /**

@@ -75,6 +75,10 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
     return this.#abort.signal;
   }
 
+  callerKnown(): void {
+    this.#origin.callerKnown();
+  }
+
   get writable(): boolean {
     return !this.#over && !this.#stream.writableNeedDrain;
   }

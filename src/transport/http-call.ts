@@ -36,6 +36,10 @@ export class HttpCall implements Call {
     return this.#abort.signal;
   }
 
+  callerKnown(): void {
+    this.#origin.callerKnown();
+  }
+
   /** It has been answered, or nobody waits for the answer any more. */
   close(): void {
     this.#abort.abort(REQUEST_OVER);

@@ -65,17 +65,23 @@ export class HttpRequests {
         throw new AgentError('request-name-unknown', `nothing is at ${quoteUntrusted(call.path)}`);
       if (request.method !== 'POST')
         return { ...toAnswer(new AgentError('request-invalid', 'use POST')), status: METHOD_NOT_ALLOWED };
-      const { limits, unfinished } = this.#context;
-      const body = await readHttpBody(request, limits.maxMessageBytes, unfinished);
-      // From here on it takes as long as it takes us.
+      // Who asks is found out before the body is waited for; that takes as long as it takes us.
       connection.unlimit();
-      return await route(call, body);
+      return await route(call, () => this.#readBody(request, connection));
     } catch (thrown) {
       const error = toAgentError(thrown);
       if (error.code === 'internal') this.#context.log.error('a request failed', { path: call.path, error });
       else if (error.cause !== undefined) this.#context.log.debug('a request was refused', { path: call.path, error });
       return toAnswer(error);
     }
+  }
+
+  async #readBody(request: IncomingMessage, connection: HttpConnection): Promise<Buffer> {
+    const { limits, unfinished } = this.#context;
+    connection.limit(limits.messageMs);
+    const body = await readHttpBody(request, limits.maxMessageBytes, unfinished);
+    connection.unlimit();
+    return body;
   }
 }
 

@@ -13,6 +13,11 @@ export function readHttpBody(
 ): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? maxBytes);
   return new Promise<Buffer>((resolve, reject) => {
+    // Then its events have been already.
+    if (request.destroyed) {
+      reject(new AgentError('request-cancelled', 'the request broke off'));
+      return;
+    }
     const tooLarge = (): void => reject(new AgentError('request-too-large', `the body is over ${maxBytes} bytes`));
     if (announced > maxBytes) {
       tooLarge();

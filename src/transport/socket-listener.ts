@@ -1,9 +1,16 @@
 import { createServer, type Server } from 'node:net';
+import type { PeerCredentials } from '../core/caller.ts';
 import { Connections, type ServingOptions } from './connections.ts';
 import { loadPeerCredentials, type ReadPeerCredentials } from './peer-credentials.ts';
 import { SocketFile, type SocketFileOptions } from './socket-file.ts';
 
-export interface SocketListenerOptions extends SocketFileOptions, ServingOptions {}
+export interface SocketListenerOptions extends SocketFileOptions, ServingOptions {
+  /**
+   * Whose connection it is, for the limits of a peer: a key that no pod can multiply. Undefined for a peer, or absent:
+   * it is not counted.
+   */
+  readonly peerKey?: (peer: PeerCredentials) => string | undefined;
+}
 
 /** Serves gRPC and HTTP/1.1 on one unix socket. */
 export class SocketListener implements AsyncDisposable {
@@ -17,7 +24,11 @@ export class SocketListener implements AsyncDisposable {
     this.#options = options;
     this.#file = new SocketFile(options);
     this.#connections = new Connections(options);
-    this.#server = createServer((socket) => this.#connections.accept(socket, this.#readPeer));
+    this.#server = createServer((socket) => {
+      const { peerKey } = options;
+      const peer = peerKey && this.#readPeer(socket);
+      this.#connections.accept(socket, { readPeer: this.#readPeer, peerKey: peer && peerKey(peer) });
+    });
   }
 
   /** How many connections are open. */

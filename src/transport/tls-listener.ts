@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type Server } from 'node:tls';
 import { AgentError } from '../core/agent-error.ts';
 import type { ServerCertificate } from '../core/server-certificate.ts';
+import { toAddressKey } from './address-key.ts';
 import { Connections, type ServingOptions } from './connections.ts';
 import { systemErrorCode } from './system-error-code.ts';
 import { DEFAULT_LIMITS } from './transport-limits.ts';
@@ -32,7 +33,9 @@ export class TlsListener implements AsyncDisposable {
     this.#server.on('connection', (socket: Socket) => this.#shakeHands(socket));
     this.#server.on('secureConnection', (socket) => {
       this.#handshakes.delete(addressOf(socket));
-      this.#connections.accept(socket, () => undefined);
+      const { remoteAddress } = socket;
+      const peerKey = remoteAddress === undefined ? undefined : toAddressKey(remoteAddress);
+      this.#connections.accept(socket, { readPeer: () => undefined, peerKey });
     });
     this.#server.on('tlsClientError', (error, socket) => {
       options.log.debug('a TLS handshake failed', { error });

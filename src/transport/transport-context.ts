@@ -22,4 +22,5 @@ export interface CallOrigin {
   readonly connectionId: number;
   readonly peer: PeerCredentials | undefined;
   readonly peerAddress: string | undefined;
+  callerKnown(): void;
 }

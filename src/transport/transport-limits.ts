@@ -5,13 +5,15 @@ export interface TransportLimits {
   /** What all messages that are still arriving may hold together; beyond it the oldest of them is given up. */
   readonly maxUnfinishedBytes: number;
   readonly maxConnections: number;
+  /** Of one peer: a pod or process, or a TCP address. */
+  readonly maxConnectionsPerPeer: number;
   /** SETTINGS_MAX_CONCURRENT_STREAMS. Envoy opens a stream per secret, on one connection. */
   readonly maxStreamsPerConnection: number;
-  /** A connection that has sent nothing is closed. */
+  /** A connection that has sent nothing is closed; so is one without calls, until a caller on it has been verified. */
   readonly silenceMs: number;
   /** A message that has been begun, and a stream's first one, must have arrived whole. */
   readonly messageMs: number;
-  /** A connection without calls is closed. */
+  /** A connection without calls is closed, where a caller on it has been verified before. */
   readonly idleMs: number;
   /** A connection with calls must show now and then that it is alive: it is asked this often, */
   readonly pingMs: number;
@@ -33,6 +35,7 @@ export const DEFAULT_LIMITS: TransportLimits = {
   maxMessageBytes: 4 * MIB,
   maxUnfinishedBytes: 256 * MIB,
   maxConnections: 10_000,
+  maxConnectionsPerPeer: 2000,
   maxStreamsPerConnection: 10_000,
   silenceMs: 10_000,
   messageMs: 30_000,

@@ -1,15 +1,29 @@
 import { AgentError, toAgentError } from '../core/agent-error.ts';
 import type { StreamCall, StreamHandler, UnaryMethod } from '../core/rpc.ts';
 
+interface Waiter {
+  readonly resolve: (request: Buffer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** Handles a unary call as a stream of one message each way. */
 export class UnaryHandler implements StreamHandler {
   readonly #call: StreamCall;
-  readonly #method: UnaryMethod;
   #request: Buffer | undefined;
+  #isWhole = false;
+  #waiter: Waiter | undefined;
 
   constructor(call: StreamCall, method: UnaryMethod) {
     this.#call = call;
-    this.#method = method;
+    method
+      .handle(call, () => this.#receive())
+      .then(
+        (answer) => {
+          call.send(answer);
+          call.end();
+        },
+        (thrown: unknown) => call.end(toAgentError(thrown)),
+      );
   }
 
   received(message: Buffer): void {
@@ -21,16 +35,21 @@ export class UnaryHandler implements StreamHandler {
   /** Only now is it certain that there is no second message. */
   halfClosed(): void {
     if (this.#request === undefined) throw new AgentError('request-invalid', 'the method takes one message, not none');
-    this.#method.handle(this.#call, this.#request).then(
-      (answer) => {
-        this.#call.send(answer);
-        this.#call.end();
-      },
-      (thrown: unknown) => this.#call.end(toAgentError(thrown)),
-    );
+    this.#isWhole = true;
+    this.#waiter?.resolve(this.#request);
   }
 
   drained(): void {}
 
-  closed(): void {}
+  closed(): void {
+    this.#waiter?.reject(this.#call.signal.reason);
+  }
+
+  #receive(): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.#waiter = { resolve, reject };
+      if (this.#call.signal.aborted) reject(this.#call.signal.reason);
+      else if (this.#isWhole && this.#request !== undefined) resolve(this.#request);
+    });
+  }
 }

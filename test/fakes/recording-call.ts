@@ -11,6 +11,7 @@ export class RecordingCall implements StreamCall {
   readonly sent: Uint8Array[] = [];
   writable = true;
   paused = false;
+  known = false;
   ended: { readonly error: AgentError | undefined } | undefined;
 
   constructor(headers: Readonly<Record<string, string>> = {}, connectionId = 1) {
@@ -20,6 +21,10 @@ export class RecordingCall implements StreamCall {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  callerKnown(): void {
+    this.known = true;
   }
 
   cancel(): void {

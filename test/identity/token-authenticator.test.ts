@@ -26,6 +26,10 @@ function callWith(authorization: string | undefined) {
     connectionId: 1,
     peer: undefined,
     signalsMade: 0,
+    known: false,
+    callerKnown() {
+      this.known = true;
+    },
     get signal() {
       this.signalsMade++;
       return signal;
@@ -41,6 +45,17 @@ test('a caller is who the token says, until the token expires', async () => {
   assert.equal(caller.identity.key, caller.identity.spiffeId);
   assert.equal(caller.token.reveal(), 'web.claims.signature');
   assert.equal(caller.tokenExpiresAtMs, clock.now() + hours(1));
+});
+
+test('a call is told that its caller is known, and only then', async () => {
+  const { authenticator, inner } = world('pod');
+  const good = callWith('web.claims.good');
+  await authenticator.authenticate(good);
+  assert.equal(good.known, true);
+  inner.podUid = undefined;
+  const refused = callWith('web.claims.refused');
+  await assert.rejects(authenticator.authenticate(refused));
+  assert.equal(refused.known, false);
 });
 
 test('where pods do not share, the key has the pod UID', async () => {

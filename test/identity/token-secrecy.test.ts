@@ -30,7 +30,14 @@ function authenticate(authorization: string) {
     sharing: 'service-account',
   });
   const metadata = { getAll: (name: string) => (name === 'authorization' ? [authorization] : []) };
-  return authenticator.authenticate({ path: '/test', metadata, connectionId: 1, peer: undefined, signal });
+  return authenticator.authenticate({
+    path: '/test',
+    metadata,
+    connectionId: 1,
+    peer: undefined,
+    callerKnown: () => {},
+    signal,
+  });
 }
 
 test('a caller prints without token', async () => {

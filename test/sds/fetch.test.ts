@@ -77,8 +77,7 @@ test('a fetch of a secret that does not come says so', async () => {
 async function post(world: SdsWorld, path: string, body: unknown): Promise<HttpAnswer> {
   const route = world.routes.get(path);
   assert.ok(route);
-  return route(
-    new RecordingCall({ authorization: WEB }),
+  return route(new RecordingCall({ authorization: WEB }), async () =>
     Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
   );
 }

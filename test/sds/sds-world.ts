@@ -93,7 +93,7 @@ export class SdsWorld {
     const method = this.methods.get(path);
     if (method?.kind !== 'unary') throw new Error(`no unary method at ${path}`);
     const call = new RecordingCall({ authorization: caller });
-    return DiscoveryResponse.decode(await method.handle(call, sotwRequest(request)));
+    return DiscoveryResponse.decode(await method.handle(call, async () => sotwRequest(request)));
   }
 }
 

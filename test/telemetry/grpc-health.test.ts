@@ -14,7 +14,9 @@ const SDS = 'envoy.service.secret.v3.SecretDiscoveryService';
 
 function createSample() {
   const readiness = new Readiness();
-  return { readiness, methods: createHealthMethods([SDS], readiness) };
+  const refused: string[] = [];
+  const meter = { refused: (limit: string) => void refused.push(limit) };
+  return { readiness, refused, methods: createHealthMethods([SDS], readiness, meter) };
 }
 
 function makeReady(readiness: Readiness): void {
@@ -27,18 +29,23 @@ const CALL: Call = {
   connectionId: 1,
   peer: undefined,
   signal: new AbortController().signal,
+  callerKnown: () => {},
 };
 
 /** A stream whose peer reads only when told to. */
 class RecordingCall implements StreamCall {
   readonly path = '/grpc.health.v1.Health/Watch';
   readonly metadata = CALL.metadata;
-  readonly connectionId = 1;
+  readonly connectionId: number;
   readonly peer = undefined;
   readonly signal = CALL.signal;
   readonly said: number[] = [];
   writable = true;
   ended: AgentError | 'ok' | undefined;
+
+  constructor(connectionId: number) {
+    this.connectionId = connectionId;
+  }
 
   send(message: Uint8Array): void {
     this.said.push(HealthCheckResponse.decode(message).status);
@@ -48,6 +55,7 @@ class RecordingCall implements StreamCall {
     this.ended = error ?? 'ok';
   }
 
+  callerKnown(): void {}
   pause(): void {}
   resume(): void {}
 }
@@ -59,13 +67,13 @@ function encode(service: string): Buffer {
 async function check({ methods }: ReturnType<typeof createSample>, message: Buffer): Promise<number> {
   const method = methods.get('/grpc.health.v1.Health/Check');
   assert.equal(method?.kind, 'unary');
-  return HealthCheckResponse.decode(await method.handle(CALL, message)).status;
+  return HealthCheckResponse.decode(await method.handle(CALL, async () => message)).status;
 }
 
-function watch({ methods }: ReturnType<typeof createSample>) {
+function watch({ methods }: ReturnType<typeof createSample>, connectionId = 1) {
   const method = methods.get('/grpc.health.v1.Health/Watch');
   assert.equal(method?.kind, 'stream');
-  const call = new RecordingCall();
+  const call = new RecordingCall(connectionId);
   return { call, handler: method.open(call) };
 }
 
@@ -134,4 +142,21 @@ test('a watch that breaks the protocol ends with INVALID_ARGUMENT', () => {
     handler.halfClosed();
     assert.ok(typeof call.ended === 'object' && call.ended.code === 'request-invalid', name);
   }
+});
+
+test('watches are bounded, on each connection and in all, and those that end make room', () => {
+  const sample = createSample();
+  const exhausted = { code: 'limit-exceeded', message: /too many health watches/ };
+  const open = Array.from({ length: 16 }, () => watch(sample));
+  assert.throws(() => watch(sample), exhausted);
+  open[0]?.handler.closed();
+  watch(sample);
+  assert.throws(() => watch(sample), exhausted);
+  for (let more = 16; more < 1000; more++) watch(sample, 2 + Math.floor(more / 16));
+  assert.throws(() => watch(sample, 5000), exhausted);
+  assert.deepEqual(sample.refused, ['health_watches', 'health_watches', 'health_watches']);
+  open[1]?.handler.closed();
+  open[1]?.handler.closed();
+  watch(sample, 5000);
+  assert.throws(() => watch(sample, 5001), exhausted);
 });

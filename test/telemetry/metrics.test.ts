@@ -28,6 +28,7 @@ const PROMISED: Readonly<Record<string, readonly string[]>> = {
   token_verifications_total: ['verifier', 'result'],
   bundle_roots: [],
   roots_ignored_total: ['reason'],
+  limit_refusals_total: ['limit'],
 };
 
 function createSample() {
@@ -51,6 +52,7 @@ function parse(text: string): Map<string, number> {
 /** Each series once, so that metrics whose labels are not known beforehand show them. */
 function exercise({ transport, sds, cache, bundle, ca, token }: Metrics): void {
   transport.connectionOpened();
+  transport.refused('connections');
   sds.streamOpened();
   sds.pendingChanged(2);
   sds.served('certificate');

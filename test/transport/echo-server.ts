@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentError } from '../../src/core/agent-error.ts';
 import type { Clock } from '../../src/core/clock.ts';
-import type { Call, GrpcMethods, HttpRoutes, StreamCall, StreamHandler } from '../../src/core/rpc.ts';
+import type {
+  Call,
+  GrpcMethods,
+  HttpRoute,
+  HttpRoutes,
+  ReceiveMessage,
+  StreamCall,
+  StreamHandler,
+} from '../../src/core/rpc.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
 import { SocketListener } from '../../src/transport/socket-listener.ts';
 import type { TransportLimits } from '../../src/transport/transport-limits.ts';
@@ -54,6 +62,8 @@ export class EchoServer implements AsyncDisposable {
   readonly calls: Call[] = [];
   /** Those of them that are streams. */
   readonly streams: StreamCall[] = [];
+  /** By which limits something was refused, in order. */
+  readonly refused: string[] = [];
   connections = 0;
   open = 0;
   closed = 0;
@@ -64,7 +74,11 @@ export class EchoServer implements AsyncDisposable {
   private constructor(directory: string, clock: Clock, limits: Partial<TransportLimits>) {
     this.#directory = directory;
     this.path = join(directory, 'uds_path');
-    const meter = { connectionOpened: () => this.connections++, connectionClosed: () => this.connections-- };
+    const meter = {
+      connectionOpened: () => this.connections++,
+      connectionClosed: () => this.connections--,
+      refused: (limit: string) => this.refused.push(limit),
+    };
     this.listener = new SocketListener({
       path: this.path,
       mode: 0o666,
@@ -95,27 +109,31 @@ export class EchoServer implements AsyncDisposable {
 
   #methods(): GrpcMethods {
     return new Map([
-      ['/test.Echo/Unary', { kind: 'unary', handle: (call, message) => this.#answer(call, message) }],
+      ['/test.Echo/Unary', { kind: 'unary', handle: (call, receive) => this.#answer(call, receive) }],
       ['/test.Echo/Stream', { kind: 'stream', open: (call) => this.#open(call) }],
     ]);
   }
 
   #routes(): HttpRoutes {
-    return new Map([
+    return new Map<string, HttpRoute>([
+      ['/refuse', () => Promise.reject(new AgentError('token-missing', 'no token'))],
       [
         '/echo',
-        async (call, body) => ({ status: 200, contentType: 'text/plain', body: await this.#answer(call, body) }),
+        async (call, receive) => ({ status: 200, contentType: 'text/plain', body: await this.#answer(call, receive) }),
       ],
     ]);
   }
 
   #open(call: StreamCall): StreamHandler {
+    if (call.metadata.getAll('authorization').length > 0) call.callerKnown();
     this.calls.push(call);
     this.streams.push(call);
     return new Echo(call, this);
   }
 
-  async #answer(call: Call, message: Buffer): Promise<Uint8Array> {
+  async #answer(call: Call, receive: ReceiveMessage): Promise<Uint8Array> {
+    if (call.metadata.getAll('authorization').length > 0) call.callerKnown();
+    const message = await receive();
     this.calls.push(call);
     const text = message.toString('utf8', 0, 100);
     if (text === 'throw') throw new Error('the secret of the handler');

@@ -12,6 +12,8 @@ import { eventually, settled } from './eventually.ts';
 import { headersOf, RawHttp2, RawPeer } from './raw-peer.ts';
 
 const STREAM = '/test.Echo/Stream';
+/** Makes the caller one whose word has been verified. */
+const KNOWN = { authorization: 'Bearer known' };
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const EMPTY_SETTINGS = '\0\0\0\x04\0\0\0\0\0';
 const TLS_HELLO = '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03';
@@ -30,7 +32,7 @@ class Siege implements AsyncDisposable {
     this.clock = clock;
     this.#client = client;
     this.#descriptors = descriptorsOpen();
-    this.#stream = client.stream(STREAM, {});
+    this.#stream = client.stream(STREAM, KNOWN);
     this.#messages = this.#stream[Symbol.asyncIterator]();
   }
 
@@ -119,7 +121,7 @@ const SILENT: readonly [string, string, number][] = [
   ['sends half a preface', 'PRI', seconds(10)],
   ['sends half an HTTP/1.1 request', 'POST /echo HTTP/1.1\r\nhost: x\r\n', seconds(30)],
   ['sends half a body', 'POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf', seconds(30)],
-  ['sends a preface and no call', `${PREFACE}${EMPTY_SETTINGS}`, minutes(5)],
+  ['sends a preface and no call', `${PREFACE}${EMPTY_SETTINGS}`, seconds(10)],
 ];
 
 for (const [name, bytes, limitMs] of SILENT) {
@@ -298,6 +300,81 @@ test('when all places are taken, connections without calls give up theirs', asyn
     siege.server.log.events.map(({ message }) => message),
     ['too many connections'],
   );
+});
+
+for (const [name, headers, limitMs] of [
+  ['nobody is known', {}, seconds(10)],
+  ['somebody is known', KNOWN, minutes(5)],
+] as const) {
+  test(`a connection on which ${name} is closed ${limitMs / 1000} s after its last call`, async () => {
+    await using siege = await Siege.begin();
+    using peer = new RawHttp2(siege.server.path);
+    const stream = peer.open(STREAM, headers);
+    stream.end();
+    await once(stream.resume(), 'close');
+    await eventually('it has ended here too', () => siege.server.open === 1);
+    await siege.clock.advance(limitMs - 1000);
+    await siege.stillServed();
+    assert.equal(siege.server.connections, 2);
+    await siege.clock.advance(1000);
+    await eventually('it is told to go', () => peer.session.destroyed);
+    await siege.stillAlone();
+  });
+}
+
+for (const [name, open] of [
+  ['open streams', (peer: RawHttp2) => peer.open(STREAM).write(frameMessage(Buffer.from('whole')))],
+  ['calls whose message never comes', (peer: RawHttp2) => peer.open('/test.Echo/Unary').write(Buffer.from([0]))],
+] as const) {
+  test(`when all places are taken, strangers with ${name} give up theirs, and callers that are known do not`, async (t) => {
+    await using siege = await Siege.begin({ maxConnections: 10 });
+    const crowd: RawHttp2[] = [];
+    t.after(() => {
+      for (const peer of crowd) peer[Symbol.dispose]();
+    });
+    const come = (): void => {
+      const peer = new RawHttp2(siege.server.path);
+      crowd.push(peer);
+      open(peer);
+    };
+    const left = () => crowd.filter(({ session }) => !session.destroyed).length;
+    for (let more = 0; more < 30; more++) come();
+    await eventually('most have been closed', () => left() === 9);
+    await siege.stillServed();
+    using known = new RawHttp2(siege.server.path);
+    known
+      .open(STREAM, KNOWN)
+      .resume()
+      .write(frameMessage(Buffer.from('whole')));
+    await eventually('another one has made room', () => left() === 8);
+    for (let more = 0; more < 20; more++) come();
+    await eventually('they only make room for each other', () => left() === 8);
+    assert.equal(known.session.destroyed, false);
+    await siege.stillServed();
+    assert.deepEqual(siege.server.refused, Array(42).fill('connections'));
+  });
+}
+
+test('when all places are taken by callers that are known, who comes is closed, and they are served', async (t) => {
+  await using siege = await Siege.begin({ maxConnections: 5 });
+  const open = (): RawHttp2 => {
+    const peer = new RawHttp2(siege.server.path);
+    t.after(() => peer[Symbol.dispose]());
+    peer
+      .open(STREAM, KNOWN)
+      .resume()
+      .write(frameMessage(Buffer.from('whole')));
+    return peer;
+  };
+  const crowd = [1, 2, 3, 4].map(open);
+  await eventually('all are heard', () => siege.server.received === 5);
+  const late = open();
+  await eventually('the newcomer is closed', () => late.session.destroyed);
+  assert.deepEqual(
+    crowd.map(({ session }) => session.destroyed),
+    [false, false, false, false],
+  );
+  await siege.stillServed();
 });
 
 test('the largest Envoy, 1,500 streams with 61 KB each on one connection, is served', async () => {

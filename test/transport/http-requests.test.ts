@@ -60,6 +60,14 @@ for (const [name, options, sent, status, error] of REFUSED) {
   });
 }
 
+test('a request that is refused for its headers is answered before its body is there, and the connection closed', async () => {
+  await using server = await EchoServer.start();
+  using peer = await RawPeer.connect(server.path);
+  peer.say('POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf');
+  await eventually('it is answered and closed', () => peer.closed && peer.heard.includes('token-missing'));
+  assert.match(peer.heard, /^HTTP\/1\.1 401 /);
+});
+
 test('a body of the largest size is taken, a larger one refused with 413, announced or not', async () => {
   await using server = await EchoServer.start();
   const largest = Buffer.alloc(4 * 1024 * 1024, 'x');

@@ -28,7 +28,7 @@ class TlsEcho implements AsyncDisposable {
 
   private constructor(clock: Clock, cert: string, limits: Partial<TransportLimits>) {
     this.cert = cert;
-    const meter = { connectionOpened: () => {}, connectionClosed: () => {} };
+    const meter = { connectionOpened: () => {}, connectionClosed: () => {}, refused: () => {} };
     const serving = { methods: this.#methods(), routes: new Map(), log: new RecordingLog(), meter, clock, limits };
     this.listener = new TlsListener({ ...serving, host: '127.0.0.1', port: 0 });
   }
@@ -74,8 +74,9 @@ class TlsEcho implements AsyncDisposable {
         UNARY,
         {
           kind: 'unary',
-          handle: async (call, message) => {
+          handle: async (call, receive) => {
             this.calls.push(call);
+            const message = await receive();
             if (message.toString() === 'wait') await new Promise<void>((resolve) => (this.answer = resolve));
             return message;
           },
@@ -132,7 +133,7 @@ test('a key of another certificate is refused, and the old pair is still shown',
 
 test('a port that is taken is unusable, and the message says what to do', async () => {
   await using echo = await TlsEcho.start();
-  const meter = { connectionOpened: () => {}, connectionClosed: () => {} };
+  const meter = { connectionOpened: () => {}, connectionClosed: () => {}, refused: () => {} };
   const serving = { methods: new Map(), routes: new Map(), log: new RecordingLog(), meter, clock: systemClock };
   const second = new TlsListener({ ...serving, host: '127.0.0.1', port: echo.port });
   const message = `cannot listen on 127.0.0.1:${echo.port}: another process listens there: stop that one, or choose another port`;
