@@ -21,14 +21,15 @@ export async function withTimeLimit<T>(
   const stop = (): void => over.abort(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
-  const expired = clock.sleep(limitMs, done.signal).then((): never => {
-    over.abort();
-    throw onTimeout();
-  });
-  // It also rejects, unheard, after the work is done: without a listener that would end the process.
-  expired.catch(() => undefined);
   try {
-    return await Promise.race([work(over.signal), expired]);
+    return await new Promise<T>((resolve, reject) => {
+      void clock.sleep(limitMs, done.signal).then(() => {
+        if (done.signal.aborted) return;
+        over.abort();
+        reject(onTimeout());
+      });
+      work(over.signal).then(resolve, reject);
+    });
   } finally {
     done.abort(DONE);
     signal.removeEventListener('abort', stop);
