@@ -45,8 +45,28 @@ export interface Csr {
  * @throws AgentError `ca-request-refused`, without a byte of the request
  */
 export function parseCsr(der: Uint8Array): Csr {
+  return read(der, readCsr);
+}
+
+/**
+ * The SubjectPublicKeyInfo in DER of a request that this agent made itself: its signature is not looked at.
+ *
+ * @throws AgentError `ca-request-refused`, without a byte of the request
+ */
+export function readPublicKey(csr: Uint8Array): Uint8Array {
+  return read(csr, (reader) =>
+    reader.within(Tag.SEQUENCE, (outer) => {
+      const request = outer.element(Tag.SEQUENCE);
+      outer.element(Tag.SEQUENCE);
+      outer.bitString();
+      return readDer(request.content, readRequest).publicKeyDer;
+    }),
+  );
+}
+
+function read<T>(der: Uint8Array, reader: (reader: DerReader) => T): T {
   try {
-    return readDer(der, readCsr);
+    return readDer(der, reader);
   } catch (thrown) {
     if (!(thrown instanceof DerError)) throw thrown;
     throw new AgentError('ca-request-refused', `not a certificate request: ${thrown.message}`, { cause: thrown });

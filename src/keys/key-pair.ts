@@ -2,8 +2,8 @@ import { createECDH, createPrivateKey, createPublicKey, generateKeyPair, type Ke
 import { promisify } from 'node:util';
 import { AgentError } from '../core/agent-error.ts';
 import { Redacted } from '../core/redacted.ts';
-import { exportPublicKey } from './public-key.ts';
-import { type SignatureAlgorithm, signatureAlgorithmOf } from './signature-algorithm.ts';
+import { kindOf, type PublicKeyKind, writeEcPublicKey } from './public-key.ts';
+import { type SignatureAlgorithm, signatureAlgorithmFor } from './signature-algorithm.ts';
 
 /** What kind of key to make. */
 export type KeySpec =
@@ -20,10 +20,21 @@ export class KeyPair {
   readonly #privateKey: KeyObject;
   readonly #signature: SignatureAlgorithm;
 
-  constructor(privateKey: KeyObject) {
+  private constructor(privateKey: KeyObject, kind: PublicKeyKind, publicKeyDer: Uint8Array) {
     this.#privateKey = privateKey;
-    this.#signature = signatureAlgorithmOf(privateKey);
-    this.publicKeyDer = exportPublicKey(createPublicKey(privateKey));
+    this.#signature = signatureAlgorithmFor(kind);
+    this.publicKeyDer = publicKeyDer;
+  }
+
+  /** The pair of a private key about which nothing is known yet. */
+  static of(privateKey: KeyObject): KeyPair {
+    const publicKeyDer = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+    return new KeyPair(privateKey, kindOf(privateKey), publicKeyDer);
+  }
+
+  /** The pair of an ECDSA key whose public half is known: what OpenSSL would be asked for takes as long as a signature. */
+  static ofEcdsa(privateKey: KeyObject, curve: 'P256' | 'P384', point: Uint8Array): KeyPair {
+    return new KeyPair(privateKey, { algorithm: 'ecdsa', curve }, writeEcPublicKey(curve, point));
   }
 
   /** The AlgorithmIdentifier in DER of the signatures that `sign` makes. */
@@ -70,7 +81,8 @@ export async function createKeyPair(spec: KeySpec): Promise<KeyPair> {
       const y = point.toString('base64url', 1 + bytes);
       const scalar = generated.getPrivateKey();
       const d = Buffer.concat([Buffer.alloc(bytes - scalar.length), scalar]).toString('base64url');
-      return new KeyPair(createPrivateKey({ format: 'jwk', key: { kty: 'EC', crv, x, y, d } }));
+      const privateKey = createPrivateKey({ format: 'jwk', key: { kty: 'EC', crv, x, y, d } });
+      return KeyPair.ofEcdsa(privateKey, spec.curve, point);
     }
     case 'rsa': {
       const encoding = { format: 'der', type: 'pkcs8' } as const;
@@ -79,7 +91,7 @@ export async function createKeyPair(spec: KeySpec): Promise<KeyPair> {
         privateKeyEncoding: encoding,
         publicKeyEncoding: { format: 'der', type: 'spki' },
       });
-      return new KeyPair(createPrivateKey({ ...encoding, key: privateKey }));
+      return KeyPair.of(createPrivateKey({ ...encoding, key: privateKey }));
     }
   }
 }
@@ -91,7 +103,7 @@ export async function createKeyPair(spec: KeySpec): Promise<KeyPair> {
  */
 export function parsePrivateKey(pem: Redacted<string>): KeyPair {
   try {
-    return new KeyPair(createPrivateKey(pem.reveal()));
+    return KeyPair.of(createPrivateKey(pem.reveal()));
   } catch {
     // The cause may quote its input.
     throw new AgentError('ca-state-broken', 'the private key cannot be read');

@@ -4,7 +4,7 @@ import { readDer } from './der-reader.ts';
 import { Tag } from './der-tag.ts';
 import { nullValue, objectIdentifier, sequence } from './der-writer.ts';
 import { ObjectId } from './object-ids.ts';
-import { kindOf } from './public-key.ts';
+import type { PublicKeyKind } from './public-key.ts';
 
 /** How a key signs: the AlgorithmIdentifier in DER that says so, and the digest by Node's name. */
 export interface SignatureAlgorithm {
@@ -17,8 +17,7 @@ const ECDSA_P384 = { identifier: sequence(objectIdentifier(ObjectId.ecdsaWithSha
 const RSA = { identifier: sequence(objectIdentifier(ObjectId.sha256WithRsa), nullValue()), digest: 'sha256' };
 
 /** The algorithm that this room signs with: the digest as strong as the curve, SHA-256 with RSA. */
-export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm {
-  const kind = kindOf(key);
+export function signatureAlgorithmFor(kind: PublicKeyKind): SignatureAlgorithm {
   switch (kind.algorithm) {
     case 'ecdsa':
       return kind.curve === 'P256' ? ECDSA_P256 : ECDSA_P384;

@@ -2,9 +2,9 @@ import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
 import type { DerCertificates } from '../core/ca-provider.ts';
 import { toIsoTime } from '../core/calendar.ts';
 import type { SpiffeId } from '../core/spiffe-id.ts';
-import { type Certificate, isSelfSigned, isSignedBy, parseCertificate, sameBytes } from './certificate.ts';
+import { type Certificate, sameBytes } from './certificate.ts';
 import { sha256Hex } from './digest.ts';
-import { isIssuerSignedBy, parseIssuerCertificate } from './issuer-certificates.ts';
+import { isKnownSignedBy, parseIssuerCertificate, parseLeafCertificate } from './known-certificates.ts';
 import { ObjectId } from './object-ids.ts';
 import { toPemBundle } from './pem.ts';
 
@@ -81,7 +81,7 @@ function parseChain(chain: DerCertificates): Certificate[] {
   if (chain.length > LONGEST_CHAIN) throw fault(`its chain has ${chain.length} certificates`);
   return chain.map((der, index) => {
     try {
-      return index === 0 ? parseCertificate(der) : parseIssuerCertificate(der);
+      return index === 0 ? parseLeafCertificate(der) : parseIssuerCertificate(der);
     } catch (cause) {
       if (!(cause instanceof AgentError)) throw cause;
       throw new AgentError('ca-answer-invalid', `${nameOf(index)} is ${cause.message}`, { cause });
@@ -123,7 +123,7 @@ function verifyLeaf(leaf: Certificate, spiffeId: SpiffeId, publicKeyDer: Uint8Ar
 /** The chain up to a self-signed root, which a peer has to have by itself. */
 function withoutRoot(chain: readonly Certificate[]): readonly Certificate[] {
   const last = chain.at(-1);
-  return chain.length > 1 && last !== undefined && isSelfSigned(last) ? chain.slice(0, -1) : chain;
+  return chain.length > 1 && last !== undefined && isKnownSignedBy(last, last) ? chain.slice(0, -1) : chain;
 }
 
 type When = Required<Pick<Issuance, 'nowMs' | 'aheadMs'>>;
@@ -135,7 +135,7 @@ function verifyPath(path: readonly Certificate[], roots: readonly Certificate[],
     verifyTime(certificate, nameOf(index), when);
     if (index > 0) verifyIssuer(certificate, nameOf(index), index - 1);
     const next = path[index + 1];
-    if (next !== undefined && !isSigned(certificate, index, next)) {
+    if (next !== undefined && !isKnownSignedBy(certificate, next)) {
       throw fault(`${nameOf(index)} is not signed by ${nameOf(index + 1)}: each must be signed by the next`);
     }
   }
@@ -147,7 +147,7 @@ function verifyAnchors(path: readonly Certificate[], roots: readonly Certificate
   if (last === undefined) return [];
   // A peer may trust an intermediate itself: Envoy takes any certificate of its bundle for an anchor. A leaf is none.
   const isAnchor = (root: Certificate): boolean => path.length > 1 && sameBytes(root.der, last.der);
-  const anchors = roots.filter((root) => isAnchor(root) || isSigned(last, path.length - 1, root));
+  const anchors = roots.filter((root) => isAnchor(root) || isKnownSignedBy(last, root));
   const valid = anchors.filter((root) => root.notBeforeMs <= nowMs && nowMs < root.notAfterMs);
   const preferred = valid[0] ?? anchors[0];
   if (preferred === undefined) throw fault(`its chain does not reach any of the ${roots.length} trusted roots`);
@@ -158,11 +158,6 @@ function verifyAnchors(path: readonly Certificate[], roots: readonly Certificate
 
 function latestOf(certificates: readonly Certificate[]): number {
   return Math.max(...certificates.map(({ notAfterMs }) => notAfterMs));
-}
-
-/** @param index where the certificate stands in the chain: the leaf is another one each time */
-function isSigned(certificate: Certificate, index: number, issuer: Certificate): boolean {
-  return index === 0 ? isSignedBy(certificate, issuer) : isIssuerSignedBy(certificate, issuer);
 }
 
 function verifyExtensions(certificate: Certificate, name: string): void {

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { AgentError } from '../../src/core/agent-error.ts';
 import { serviceAccountId } from '../../src/core/spiffe-id.ts';
-import { createCsr, parseCsr } from '../../src/keys/csr.ts';
+import { createCsr, parseCsr, readPublicKey } from '../../src/keys/csr.ts';
 import { readDer } from '../../src/keys/der-reader.ts';
 import { constructedContextTag, Tag } from '../../src/keys/der-tag.ts';
 import { bitString, element, sequence, unsignedInteger } from '../../src/keys/der-writer.ts';
@@ -69,4 +69,9 @@ describe('a request is refused', async () => {
       { numRuns: 2000 },
     );
   });
+});
+
+test('the public key of a request of our own is read without looking at the signature', () => {
+  assert.deepEqual(Buffer.from(readPublicKey(csr)), Buffer.from(keyPair.publicKeyDer));
+  assert.throws(() => readPublicKey(csr.subarray(0, 100)), { code: 'ca-request-refused' });
 });

@@ -1,7 +1,8 @@
 import { AgentError } from '../../core/agent-error.ts';
 import type { DerCertificates } from '../../core/ca-provider.ts';
 import { IstioCertificateRequest, IstioCertificateResponse } from '../../gen/istio/ca.ts';
-import { type Certificate, isSignedBy, parseCertificate, sameBytes } from '../../keys/certificate.ts';
+import { type Certificate, sameBytes } from '../../keys/certificate.ts';
+import { isKnownSignedBy, parseIssuerCertificate, parseLeafCertificate } from '../../keys/known-certificates.ts';
 import { parsePem } from '../../keys/pem.ts';
 
 /** A bound on the work for an answer: the longest chains have ten, and bundles of roots not many more. */
@@ -49,7 +50,7 @@ export function decodeAnswer(bytes: Uint8Array): CaAnswer {
   return {
     chain: chain.filter((der) => !roots.some((root) => sameBytes(root, der))),
     roots,
-    notAfterMs: parseCertificate(leaf).notAfterMs,
+    notAfterMs: parseLeafCertificate(leaf).notAfterMs,
   };
 }
 
@@ -69,11 +70,12 @@ function decodeElements(bytes: Uint8Array): readonly string[] {
  * @returns the roots
  */
 function takeIntermediates(chain: Uint8Array[], last: readonly Uint8Array[]): DerCertificates {
-  const roots = last.map(parseCertificate);
-  let end = parseCertificate(chain.at(-1) ?? new Uint8Array());
+  const roots = last.map(parseIssuerCertificate);
+  const top = chain.at(-1) ?? new Uint8Array();
+  let end = chain.length === 1 ? parseLeafCertificate(top) : parseIssuerCertificate(top);
   for (;;) {
     const [first, ...others] = roots;
-    if (first === undefined || others.length === 0 || isSelfIssued(first) || !isSignedBy(end, first)) break;
+    if (first === undefined || others.length === 0 || isSelfIssued(first) || !isKnownSignedBy(end, first)) break;
     chain.push(first.der);
     end = first;
     roots.shift();

@@ -3,7 +3,7 @@ import type { CaProvider, DerCertificates, SignRequest } from '../../core/ca-pro
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { sameBytes } from '../../keys/certificate.ts';
-import { parseCsr } from '../../keys/csr.ts';
+import { readPublicKey } from '../../keys/csr.ts';
 import { verifyIssuance } from '../../keys/verify-issuance.ts';
 import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts';
 import { withTimeLimit } from '../../runtime/time-limit.ts';
@@ -93,7 +93,7 @@ export class FailoverMember {
     // Its roots first: they have to be in everybody's bundle when its first certificate is.
     if (this.knownRoots.length === 0) await this.#readRoots(signal);
     const chain = await this.#provider.sign(request, signal);
-    const { publicKeyDer } = parseCsr(request.csr);
+    const publicKeyDer = readPublicKey(request.csr);
     const verify = (roots: DerCertificates): unknown =>
       verifyIssuance({ chain, roots, spiffeId: request.id, publicKeyDer, nowMs: this.#parts.clock.now() });
     try {

@@ -1,7 +1,7 @@
 import { AgentError } from '../../core/agent-error.ts';
 import type { DerCertificates } from '../../core/ca-provider.ts';
-import { type Certificate, isSignedBy, parseCertificate, sameBytes } from '../../keys/certificate.ts';
-import { isIssuerSignedBy, parseIssuerCertificate } from '../../keys/issuer-certificates.ts';
+import { type Certificate, sameBytes } from '../../keys/certificate.ts';
+import { isKnownSignedBy, parseIssuerCertificate, parseLeafCertificate } from '../../keys/known-certificates.ts';
 
 /** More than any hierarchy has, and a bound on the work for an answer. */
 const MOST_ISSUERS = 20;
@@ -28,8 +28,8 @@ export function parseIssuers(ders: DerCertificates): readonly Certificate[] {
 
 /** The chain that a peer needs: the leaf, then its issuers in order as far as they are known, without the root. */
 export function toChain(leafDer: Uint8Array, issuers: readonly Certificate[]): DerCertificates {
-  const leaf = parseCertificate(leafDer);
-  const first = issuers.find((issuer) => signs(issuer, leaf, isSignedBy));
+  const leaf = parseLeafCertificate(leafDer);
+  const first = issuers.find((issuer) => signs(issuer, leaf));
   const above = first === undefined ? [] : pathFrom(first, issuers);
   return [leaf, ...above.filter((issuer) => !isRoot(issuer))].map(({ der }) => der);
 }
@@ -47,7 +47,7 @@ export function toAnchors(issuers: readonly Certificate[]): DerCertificates {
 function pathFrom(start: Certificate, issuers: readonly Certificate[]): readonly Certificate[] {
   const path = [start];
   for (let last = start; !isRoot(last); ) {
-    const next = issuers.filter((issuer) => !path.includes(issuer) && signs(issuer, last, isIssuerSignedBy));
+    const next = issuers.filter((issuer) => !path.includes(issuer) && signs(issuer, last));
     // The root itself where it has also been signed by another one: the shorter way is the better.
     const above = next.find(isRoot) ?? next[0];
     if (above === undefined) break;
@@ -63,9 +63,9 @@ function isRoot({ issuerDer, subjectDer, authorityKeyId, subjectKeyId }: Certifi
   return authorityKeyId === undefined || subjectKeyId === undefined || sameBytes(authorityKeyId, subjectKeyId);
 }
 
-function signs(issuer: Certificate, child: Certificate, isSigned: typeof isSignedBy): boolean {
+function signs(issuer: Certificate, child: Certificate): boolean {
   try {
-    return isSigned(child, issuer);
+    return isKnownSignedBy(child, issuer);
   } catch {
     // An algorithm that is too weak or unknown: whoever verifies the chain says so.
     return false;
