@@ -68,7 +68,7 @@ export class FileTlsRoots implements TlsRoots {
     this.#stamp = undefined;
     try {
       // Before it is read: what changes in between shows in the next one.
-      const stamp = await fileStamp(this.#path, this.#clock);
+      const stamp = fileStamp(this.#path, this.#clock);
       const isKnown = stamp !== undefined && stamp === known;
       const text = isKnown ? undefined : await readFile(this.#path, 'utf8');
       this.#stamp = stamp;
