@@ -1,9 +1,10 @@
 import { median } from '../maths/median.ts';
+import { createBareWork } from './bare-work.ts';
 import { createCertificateWork } from './certificate-work.ts';
 import { createEchoWork } from './echo-work.ts';
 import type { IssuanceCost, IssuanceOrder } from './issuance-order.ts';
 
-const WORKS = { certificates: createCertificateWork, echoes: createEchoWork };
+const WORKS = { certificates: createCertificateWork, bare: createBareWork, echoes: createEchoWork };
 
 /** The client's process: hears one order over IPC. What goes wrong ends it, which its owner notices. */
 process.once('message', async (order: IssuanceOrder) => process.send?.(await execute(order)));

@@ -1,7 +1,10 @@
 /** What a client process is to do. */
 export interface IssuanceOrder {
-  /** Certificates through the agent's cache and its Citadel provider; or bare calls, a key and a signature before each. */
-  readonly work: 'certificates' | 'echoes';
+  /**
+   * Certificates through the agent's cache and its Citadel provider; the same without an agent around it; or bare calls,
+   * a key and a signature before each.
+   */
+  readonly work: 'certificates' | 'bare' | 'echoes';
   /** The server's, `host:port`. */
   readonly address: string;
   /** PEM file that verifies the server. */
