@@ -1,3 +1,4 @@
+import type { Attestation } from './peer-attestor.ts';
 import type { Redacted } from './redacted.ts';
 import type { SpiffeId } from './spiffe-id.ts';
 
@@ -28,4 +29,9 @@ export interface PeerCredentials {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
+  /**
+   * What an attestor found out about that process when its connection was accepted; absent where none is asked. The
+   * kernel's word alone: nothing that a peer sends can set or change it.
+   */
+  readonly attestation?: Attestation;
 }

@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { PeerCredentials } from '../core/caller.ts';
+import type { PeerAttestor } from '../core/peer-attestor.ts';
 import { Connections, type ServingOptions } from './connections.ts';
 import { loadPeerCredentials, type ReadPeerCredentials } from './peer-credentials.ts';
 import { SocketFile, type SocketFileOptions } from './socket-file.ts';
@@ -10,6 +11,8 @@ export interface SocketListenerOptions extends SocketFileOptions, ServingOptions
    * it is not counted.
    */
   readonly peerKey?: (peer: PeerCredentials) => string | undefined;
+  /** Finds out about each peer when its connection is accepted; absent: nobody asks. */
+  readonly attestor?: PeerAttestor | undefined;
 }
 
 /** Serves gRPC and HTTP/1.1 on one unix socket. */
@@ -24,11 +27,7 @@ export class SocketListener implements AsyncDisposable {
     this.#options = options;
     this.#file = new SocketFile(options);
     this.#connections = new Connections(options);
-    this.#server = createServer((socket) => {
-      const { peerKey } = options;
-      const peer = peerKey && this.#readPeer(socket);
-      this.#connections.accept(socket, { readPeer: this.#readPeer, peerKey: peer && peerKey(peer) });
-    });
+    this.#server = createServer((socket) => this.#accept(socket));
   }
 
   /** How many connections are open. */
@@ -43,7 +42,7 @@ export class SocketListener implements AsyncDisposable {
 
   /** Makes the socket and accepts connections. Rejects with an `AgentError` `socket-unusable` that says what to do. */
   async listen(): Promise<void> {
-    this.#readPeer = loadPeerCredentials(this.#options.log);
+    this.#readPeer = loadPeerCredentials(this.#options.log, this.#options.attestor);
     await this.#file.bind(this.#server);
     this.#server.on('error', (error) => this.#options.log.error('connections cannot be accepted', { error }));
   }
@@ -60,5 +59,16 @@ export class SocketListener implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain(0);
+  }
+
+  /**
+   * Who connected is remembered by the kernel; which pod that process is in has to be found out while it is there, so
+   * not when the first call asks.
+   */
+  #accept(socket: Socket): void {
+    const { attestor, peerKey } = this.#options;
+    const peer = attestor === undefined && peerKey === undefined ? undefined : this.#readPeer(socket);
+    const readPeer = peer === undefined ? this.#readPeer : () => peer;
+    this.#connections.accept(socket, { readPeer, peerKey: peer && peerKey?.(peer) });
   }
 }
