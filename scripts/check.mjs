@@ -15,6 +15,7 @@ const CHECKS = {
   'generated protobuf code is up to date (buf)': checkGeneratedCode,
   'links and test names in the documentation': () => runCommand(process.execPath, ['scripts/check-links.mjs']),
   'generated documentation is up to date': () => runCommand(process.execPath, ['scripts/generate-docs.mjs', '--check']),
+  'manifests are what the chart gives': () => runCommand(process.execPath, ['scripts/generate-deploy.mjs', '--check']),
 };
 
 /** Generates beside the checkout and compares, file by file. Needs no network: the plugin is a package. */

@@ -1,0 +1,125 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { renderChart } from './deploy/helm-chart.mjs';
+import { settingNames, valuesSchema } from './deploy/values-schema.mjs';
+import { shout } from './ensure/progress.mjs';
+import { inRepository } from './ensure/repository.mjs';
+
+/**
+ * Writes what of deploy/ is made: the chart's list of settings and its schema, out of a build, and the plain manifests,
+ * out of the chart.
+ *
+ *     node scripts/generate-deploy.mjs [--check]
+ *
+ * With `--check` nothing is written, and a file that is out of date makes it fail. Where Helm cannot be had, it says so,
+ * and fails in CI alone.
+ */
+const NAMESPACE = 'sds-node-agent';
+const BASE = ['namespace', 'rbac', 'ca', 'daemonset'];
+/** The first is applied first: `kubectl apply -f` goes by the names of files. */
+const NAMES = { namespace: '00-namespace' };
+
+/** What a file holds of the chart: which values, which templates. */
+const MANIFESTS = [
+  ...BASE.map((template) => ({ file: `${NAMES[template] ?? template}.yaml`, values: {}, templates: [template] })),
+  { file: 'optional/tokenless.yaml', values: { tokenless: true }, templates: ['tokenless'] },
+  {
+    file: 'optional/gateway-secrets.yaml',
+    values: { gatewaySecrets: { namespace: 'istio-system' } },
+    templates: ['gateway-secrets'],
+  },
+  { file: 'optional/network-policy.yaml', values: { networkPolicy: { enabled: true } }, templates: ['network-policy'] },
+  { file: 'optional/pod-monitor.yaml', values: { podMonitor: { enabled: true } }, templates: ['pod-monitor'] },
+  {
+    file: 'optional/prometheus-rule.yaml',
+    values: { prometheusRule: { enabled: true } },
+    templates: ['prometheus-rule'],
+  },
+  { file: 'presets/istiod.yaml', values: { preset: 'istiod' }, templates: BASE },
+  { file: 'presets/istio-csr.yaml', values: { preset: 'istio-csr' }, templates: BASE },
+  {
+    file: 'presets/vault.yaml',
+    values: {
+      preset: 'vault',
+      settings: {
+        VAULT_ADDR: 'https://vault.vault.svc:8200',
+        VAULT_ROLE: 'workload',
+        VAULT_SIGN_CSR_PATH: 'istio_ca/sign/workload',
+      },
+    },
+    templates: BASE,
+  },
+  { file: 'presets/embedded.yaml', values: { preset: 'embedded' }, templates: BASE },
+];
+
+const check = process.argv.includes('--check');
+const deploy = inRepository('deploy');
+const load = (path) => import(pathToFileURL(inRepository('dist', 'src', path)).href);
+
+/** Writes a file, or says that it is not as it should be. */
+function settle(file, wanted) {
+  const path = join(deploy, file);
+  if (readIfThere(path) === wanted) return;
+  if (check) {
+    console.error(
+      `deploy/${file} is out of date: run \`node scripts/generate-deploy.mjs\` after a build, and commit it`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, wanted);
+  console.log(`wrote deploy/${file}`);
+}
+
+/** What lies where only made files belong, and is not one of them. */
+function settleStrays() {
+  for (const folder of ['optional', 'presets']) {
+    for (const name of readdirSync(join(deploy, folder))) {
+      const file = `${folder}/${name}`;
+      if (MANIFESTS.some((manifest) => manifest.file === file)) continue;
+      if (check) {
+        console.error(`deploy/${file} is made by nothing: remove it`);
+        process.exitCode = 1;
+      } else rmSync(join(deploy, file));
+    }
+  }
+}
+
+function manifestText({ templates, values }, { files, error }) {
+  if (error !== undefined) throw new Error(`the chart cannot be rendered with ${JSON.stringify(values)}: ${error}`);
+  const documents = templates
+    .flatMap((template) => files[`sds-node-agent/templates/${template}.yaml`].split(/^---$/m))
+    .map((document) => document.trim())
+    .filter((document) => document !== '');
+  return `# Made by scripts/generate-deploy.mjs from deploy/chart. Change it there.\n${documents.join('\n---\n')}\n`;
+}
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const names = await settingNames(load);
+settle('chart/files/settings.json', `${JSON.stringify(names, null, 2)}\n`);
+settle('chart/values.schema.json', `${JSON.stringify(valuesSchema(names), null, 2)}\n`);
+
+const orders = MANIFESTS.map(({ values }) => ({
+  values: { ...values, namespace: { create: true } },
+  namespace: NAMESPACE,
+}));
+const rendered = await renderChart(orders).catch((error) => {
+  shout(['The manifests ARE NOT COMPARED with the chart: it cannot be rendered.', error.message]);
+  if (process.env.CI === 'true' || !check) process.exitCode = 1;
+});
+if (rendered !== undefined) {
+  for (const [index, manifest] of MANIFESTS.entries()) {
+    settle(manifest.file, manifestText(manifest, rendered.answers[index]));
+  }
+  settleStrays();
+}
