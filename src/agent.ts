@@ -7,12 +7,17 @@ import { SecretCache } from './cache/secret-cache.ts';
 import type { Settings } from './config/settings.ts';
 import { AgentError } from './core/agent-error.ts';
 import type { CaProvider } from './core/ca-provider.ts';
+import type { Caller } from './core/caller.ts';
 import type { Clock } from './core/clock.ts';
 import type { Log } from './core/log.ts';
+import type { PeerAttestor } from './core/peer-attestor.ts';
 import type { RotatableRoot } from './core/root-rotation.ts';
+import type { Authenticator } from './core/rpc.ts';
 import type { SpiffeId } from './core/spiffe-id.ts';
 import type { AgentControl, AgentStatus, AgentView, ServedResource } from './core/status-report.ts';
 import type { TokenVerifier } from './core/token-verifier.ts';
+import { loadPeerAttestor } from './identity/attestation/load-peer-attestor.ts';
+import { attested } from './identity/attested.ts';
 import { loadTokenVerifier } from './identity/load-token-verifier.ts';
 import { metered as meteredVerifier } from './identity/metered.ts';
 import { remembered } from './identity/remembered.ts';
@@ -40,6 +45,8 @@ export interface AgentParts {
   readonly version: string;
   /** A CA in place of the one that the settings name, for whoever embeds the agent. */
   readonly ca?: LoadedCaProvider;
+  /** In place of the kernel, for whoever knows its peers otherwise; not asked with `PEER_ATTESTATION=off`. */
+  readonly attestor?: PeerAttestor;
 }
 
 /** What takes I/O to make. */
@@ -48,7 +55,8 @@ interface LoadedParts {
   /** Those of `CA_PROVIDER`, the preferred one first. */
   readonly cas: readonly MeteredCa[];
   readonly root: RotatableRoot | undefined;
-  readonly authenticator: TokenAuthenticator;
+  readonly authenticator: Authenticator<Caller>;
+  readonly attestor: PeerAttestor | undefined;
   readonly verifier: TokenVerifier;
   readonly life: AbortController;
 }
@@ -73,7 +81,7 @@ export class Agent implements AgentView, AgentControl {
   readonly #listener: SocketListener;
   readonly #rootReplacement: RootReplacement | undefined;
 
-  private constructor(parts: AgentParts, { metrics, cas, root, authenticator, verifier, life }: LoadedParts) {
+  private constructor(parts: AgentParts, { metrics, cas, root, authenticator, attestor, verifier, life }: LoadedParts) {
     const { settings, clock, log } = parts;
     const { certificates, sds } = settings;
     this.#parts = parts;
@@ -135,6 +143,7 @@ export class Agent implements AgentView, AgentControl {
         ...createHealthMethods(SDS_SERVICE_NAMES, this.#readiness, metrics.transport),
       ]),
       routes: sdsRoutes(context),
+      attestor,
       log,
       meter: metrics.transport,
       clock,
@@ -164,15 +173,18 @@ export class Agent implements AgentView, AgentControl {
     const verifier = await loadTokenVerifier({ ...identity, stateDir, clock, log, lifetime: life.signal });
     const loaded = parts.ca === undefined ? await loadCas(parts, life.signal) : [parts.ca];
     const meter = metrics.token;
-    const authenticator = new TokenAuthenticator({
+    const tokens = new TokenAuthenticator({
       verifier: remembered(meteredVerifier(verifier, meter), { clock, meter, lifetime: life.signal }),
       meter,
       sharing: identity.sharing,
     });
+    const { peerAttestation: mode } = identity;
+    const attestor = mode === 'off' ? undefined : (parts.attestor ?? loadPeerAttestor(mode, log));
+    const authenticator = mode === 'off' ? tokens : attested(tokens, { mode, meter: metrics.peer, clock, log });
     const cas = loaded.map(({ provider }) => meteredCa(provider, metrics.ca, clock));
     // Every certificate has to be renewed under the new root; with several CAs another may sign some of them.
     const [{ rotatableRoot: root } = {}] = loaded.length === 1 ? loaded : [];
-    return new Agent(parts, { metrics, cas, root, authenticator, verifier, life });
+    return new Agent(parts, { metrics, cas, root, authenticator, attestor, verifier, life });
   }
 
   /**

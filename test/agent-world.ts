@@ -5,6 +5,7 @@ import { Agent } from '../src/agent.ts';
 import type { LoadedCaProvider } from '../src/ca-providers/registry.ts';
 import { loadSettings } from '../src/config/load-settings.ts';
 import type { Log } from '../src/core/log.ts';
+import type { PeerAttestor } from '../src/core/peer-attestor.ts';
 import { DiscoveryRequest, DiscoveryResponse } from '../src/gen/xds/discovery.ts';
 import { loadDevelopmentIssuer } from '../src/identity/development-issuer.ts';
 import { systemClock } from '../src/runtime/system-clock.ts';
@@ -21,6 +22,7 @@ export interface AgentWorldOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly ca?: LoadedCaProvider;
   readonly log?: Log;
+  readonly attestor?: PeerAttestor;
 }
 
 /** A whole agent in this process, on sockets in a temporary directory. */
@@ -38,7 +40,7 @@ export class AgentWorld {
     this.#running = agent.run(this.#stop.signal);
   }
 
-  static async start({ env = {}, ca }: AgentWorldOptions = {}): Promise<AgentWorld> {
+  static async start({ env = {}, ca, attestor }: AgentWorldOptions = {}): Promise<AgentWorld> {
     const directory = await mkdtemp(join(tmpdir(), 'sds-agent-'));
     await mkdir(join(directory, 'sds'));
     const settings = loadSettings({
@@ -51,7 +53,8 @@ export class AgentWorld {
       ...env,
     });
     const log = new RecordingLog();
-    const agent = await Agent.load({ settings, clock: systemClock, log, version: '0.0.0-test', ...(ca && { ca }) });
+    const inPlaceOf = { ...(ca && { ca }), ...(attestor && { attestor }) };
+    const agent = await Agent.load({ settings, clock: systemClock, log, version: '0.0.0-test', ...inPlaceOf });
     const world = new AgentWorld(directory, agent, log);
     await world.until(() => world.log.events.some(({ message }) => message === 'the agent serves secrets'));
     return world;
@@ -116,8 +119,8 @@ export class SecretStream {
   readonly #names: string[];
   #nonce = '';
 
-  constructor(client: GrpcClient, token: string, names: string[]) {
-    this.call = client.stream(STREAM_SECRETS, { authorization: `Bearer ${token}` });
+  constructor(client: GrpcClient, token: string, names: string[], headers: Readonly<Record<string, string>> = {}) {
+    this.call = client.stream(STREAM_SECRETS, { authorization: `Bearer ${token}`, ...headers });
     this.#messages = this.call[Symbol.asyncIterator]();
     this.#names = names;
     this.call.send(encodeRequest({ resourceNames: names, node: { id: 'test', cluster: '' } }));

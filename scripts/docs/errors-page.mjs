@@ -42,6 +42,14 @@ const TEXTS = {
     'The agent cannot tell whether a token is good: the key set cannot be read, or the key file of the development issuer is broken or readable by others.',
     'Look at `TOKEN_JWKS` and the way to it, or at the file that the message names.',
   ],
+  'peer-unknown': [
+    'With `PEER_ATTESTATION=enforce`: the kernel does not tell which pod the process that connected is in. It is gone, the agent cannot see it, or its cgroup names no pod clearly; the message says which.',
+    'A process that is gone comes back on a new connection. Where it is all of them, the agent lacks `hostPID`: `check` says so. See [security.md](security.md#which-process-is-connected).',
+  ],
+  'peer-refused': [
+    'With `PEER_ATTESTATION=enforce`: the process that connected runs outside all pods, or in another pod than the one that its token is bound to, or its token is bound to no pod.',
+    'Let each pod use its own projected token. A process that shows a token of another pod has stolen it, or was given it: the log has its process and user id, and the pods.',
+  ],
   'request-invalid': [
     'The request cannot be understood, names another resource type, or asks an API version for what that cannot express safely.',
     'The message says what. Usually the Envoy configuration mixes v2 and v3.',

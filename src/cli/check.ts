@@ -4,6 +4,8 @@ import { loadSettings } from '../config/load-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import { AgentError, type ErrorCode, toAgentError } from '../core/agent-error.ts';
 import type { CaProvider } from '../core/ca-provider.ts';
+import { ProcessTable } from '../identity/attestation/process-table.ts';
+import { seesNode } from '../identity/attestation/sees-node.ts';
 import { loadTokenVerifier } from '../identity/load-token-verifier.ts';
 import { probeVerifier } from '../identity/probe-verifier.ts';
 import { normalizeRoots } from '../keys/roots.ts';
@@ -27,15 +29,16 @@ const CHECKS: readonly Check[] = [
   { what: 'admin socket', run: checkAdminSocket },
   { what: 'CA', run: checkCa },
   { what: 'token verifier', run: checkVerifier },
+  { what: 'attestation', run: checkAttestation },
 ];
 
 /** `check`: would `run` work with these settings, and if not, why? */
 export const check: Command = {
   name: 'check',
-  summary: 'check settings, sockets, CA and token verifier',
+  summary: 'check settings, sockets, CA, token verifier and attestation',
   help: `usage: sds-node-agent check [--SETTING VALUE]...
 
-Checks settings, socket directories, the CA and the token verifier, and says what to do about each fault.
+Checks settings, socket directories, the CA, the token verifier and attestation, and says what to do about each fault.
 
 ${SETTINGS_HELP}
 exit status: 0 all is well, 64 a wrong setting, 69 something else is not
@@ -106,6 +109,14 @@ async function checkVerifier(settings: Settings, lifetime: AbortSignal): Promise
     throw new AgentError(code, `${message}${place}`);
   });
   return `${names} can verify tokens for ${identity.audiences.join(', ')}`;
+}
+
+async function checkAttestation({ identity: { peerAttestation: mode } }: Settings): Promise<string> {
+  if (mode === 'off') return 'PEER_ATTESTATION is off: a token is good from every process that has it';
+  if (seesNode(new ProcessTable())) return `PEER_ATTESTATION is ${mode}, and the processes of this node can be seen`;
+  const blind = `PEER_ATTESTATION is ${mode}, but which process is in which pod cannot be seen: set hostPID: true`;
+  if (mode === 'enforce') throw new AgentError('settings-invalid', `${blind}, or nobody is served`);
+  return `${blind}, or it tells nothing`;
 }
 
 /** State is made by the first start and not by a check, which may run as another user. */

@@ -17,6 +17,11 @@ export const identityShape = {
     'service-account',
     '`service-account`: pods of one service account on the node share a certificate; `pod`: each pod has its own key',
   ),
+  PEER_ATTESTATION: setting(
+    orEmpty(oneOf('off', 'warn', 'enforce'), '`warn` in a cluster, else `off`'),
+    '',
+    "whether the kernel's word on which pod a process is in is compared with the pod that its token is bound to: not at all, telling of differences, or refusing them; needs `hostPID`",
+  ),
   TOKEN_VERIFIER: setting(
     orEmpty(
       listOf(oneOf('kubernetes', 'jwks', 'embedded')),
@@ -40,8 +45,15 @@ export const identityShape = {
 
 type Values = z.output<z.ZodObject<typeof identityShape>>;
 
-/** @param verifiers what TOKEN_VERIFIER is, or what `defaultVerifiers` made of its absence */
-export function toIdentitySettings(values: Values, verifiers: readonly VerifierName[]): IdentitySettings {
+/**
+ * @param verifiers what TOKEN_VERIFIER is, or what `defaultVerifiers` made of its absence
+ * @param inCluster whether the agent runs in a pod
+ */
+export function toIdentitySettings(
+  values: Values,
+  verifiers: readonly VerifierName[],
+  inCluster: boolean,
+): IdentitySettings {
   return {
     trustDomain: values.TRUST_DOMAIN,
     sharing: values.IDENTITY_SHARING,
@@ -49,6 +61,7 @@ export function toIdentitySettings(values: Values, verifiers: readonly VerifierN
     audiences: values.TOKEN_AUDIENCES,
     jwks: values.TOKEN_JWKS,
     issuer: values.TOKEN_ISSUER,
+    peerAttestation: values.PEER_ATTESTATION ?? (inCluster ? 'warn' : 'off'),
   };
 }
 

@@ -54,15 +54,16 @@ export function toSettings(
   // Defaults stand in for wrong values, so that conflicts among the others are found in the same go.
   const values = result.data ?? allSettings.parse(Object.fromEntries([...texts].filter(([name]) => !wrong.has(name))));
   // Kubernetes sets this variable in every container.
-  const { KUBERNETES_SERVICE_HOST: inCluster = '' } = env;
-  const verifiers = values.TOKEN_VERIFIER ?? defaultVerifiers(inCluster !== '', values.CA_PROVIDER);
+  const { KUBERNETES_SERVICE_HOST = '' } = env;
+  const inCluster = KUBERNETES_SERVICE_HOST !== '';
+  const verifiers = values.TOKEN_VERIFIER ?? defaultVerifiers(inCluster, values.CA_PROVIDER);
   for (const { names, text } of findConflicts(values, verifiers)) {
     if (!names.some((name) => wrong.has(name))) faults.push(text);
   }
   if (faults.length > 0) throw invalidSettings(faults);
   const written = new Map(Array.from(settingsByName.values(), (entry) => [entry.name, entry.default]));
   for (const [name, text] of texts) written.set(name, text);
-  return { ...fromValues(values, verifiers, env), written };
+  return { ...fromValues(values, verifiers, inCluster, env), written };
 }
 
 /** One error for all faults of a command line and of settings. */
@@ -86,13 +87,14 @@ function withoutPassword(text: string): string {
 function fromValues(
   values: SettingValues,
   verifiers: readonly VerifierName[],
+  inCluster: boolean,
   env: Environment,
 ): Omit<Settings, 'written'> {
   return {
     ca: toCaSettings(values, env),
     vault: toVaultSettings(values),
     certificates: toCertificatesSettings(values),
-    identity: toIdentitySettings(values, verifiers),
+    identity: toIdentitySettings(values, verifiers, inCluster),
     kubernetes: toKubernetesSettings(values, env),
     sds: toSdsSettings(values),
     admin: toAdminSettings(values),

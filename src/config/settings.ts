@@ -57,6 +57,9 @@ export type JwksLocation =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'url'; readonly url: string };
 
+/** What becomes of a call whose token is bound to another pod than its process is in. `off`: nobody looks. */
+export type PeerAttestation = 'off' | 'warn' | 'enforce';
+
 export interface IdentitySettings {
   readonly trustDomain: string;
   readonly sharing: IdentitySharing;
@@ -68,6 +71,7 @@ export interface IdentitySettings {
   readonly jwks: JwksLocation | undefined;
   /** The `iss` that a token must have; undefined: any whose keys are in the key set. */
   readonly issuer: string | undefined;
+  readonly peerAttestation: PeerAttestation;
 }
 
 /** How the Kubernetes API server is reached. */

@@ -1,8 +1,9 @@
 /**
  * What can go wrong, as stable codes. A code never changes its meaning; messages may.
  *
- * The families: `token-*` (who is calling), `request-*` (what is asked), `ca-*` (the certificate authority;
- * the only ones a `CaProvider` may reject with), `kubernetes-*` (the API server), and the agent's own.
+ * The families: `token-*` and `peer-*` (who is calling, by the token and by the kernel's word), `request-*` (what is
+ * asked), `ca-*` (the certificate authority; the only ones a `CaProvider` may reject with), `kubernetes-*` (the API
+ * server), and the agent's own.
  */
 export type ErrorCode =
   | 'token-missing'
@@ -11,6 +12,8 @@ export type ErrorCode =
   | 'token-rejected'
   | 'token-expired'
   | 'token-verifier-unavailable'
+  | 'peer-unknown'
+  | 'peer-refused'
   | 'request-invalid'
   | 'request-name-unknown'
   | 'request-too-large'
@@ -54,6 +57,8 @@ const DISPOSITIONS = {
   'token-rejected': 'permanent',
   'token-expired': 'permanent',
   'token-verifier-unavailable': 'transient',
+  'peer-unknown': 'transient',
+  'peer-refused': 'permanent',
   'request-invalid': 'permanent',
   'request-name-unknown': 'permanent',
   'request-too-large': 'permanent',

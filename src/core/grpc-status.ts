@@ -30,6 +30,8 @@ const STATUS_OF_CODE = {
   'token-rejected': 'UNAUTHENTICATED',
   'token-expired': 'UNAUTHENTICATED',
   'token-verifier-unavailable': 'UNAVAILABLE',
+  'peer-unknown': 'UNAUTHENTICATED',
+  'peer-refused': 'PERMISSION_DENIED',
   'request-invalid': 'INVALID_ARGUMENT',
   'request-name-unknown': 'NOT_FOUND',
   'request-too-large': 'RESOURCE_EXHAUSTED',

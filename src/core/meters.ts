@@ -53,6 +53,16 @@ export interface CaMeter {
   retried(provider: string): void;
 }
 
+/**
+ * What comparing a call's token with the pod of the process at the other end came to: `ok`, the process is in `other-pod`
+ * than the token is bound to, in `no-pod`, or its pod is `unknown`; or the token is bound to no pod.
+ */
+export type PeerVerdict = 'ok' | 'other-pod' | 'no-pod' | 'unbound-token' | 'unknown';
+
+export interface PeerMeter {
+  compared(verdict: PeerVerdict): void;
+}
+
 export interface TokenMeter {
   /** `result` is `ok`, `remembered` or the error's code. */
   verified(verifier: string, result: string): void;

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../core/agent-error.ts';
-import type { CaOperation, IgnoredRoot, PeerLimit, RenewalResult } from '../core/meters.ts';
+import type { CaOperation, IgnoredRoot, PeerLimit, PeerVerdict, RenewalResult } from '../core/meters.ts';
 import type { SecretKind } from '../core/secret.ts';
 import type { CertificateState, RenewalAlarm } from '../core/status-report.ts';
 
@@ -79,6 +79,13 @@ const TOKEN_RESULTS = keysOf({
   'token-verifier-unavailable': true,
   other: true,
 } satisfies Record<TokenResult, true>);
+const PEER_VERDICTS = keysOf({
+  ok: true,
+  'other-pod': true,
+  'no-pod': true,
+  'unbound-token': true,
+  unknown: true,
+} satisfies Record<PeerVerdict, true>);
 const PROVIDERS = 'the names in `CA_PROVIDER`';
 
 /** Every metric of the agent's own, by name without the prefix. The document `docs/metrics.md` is made from it. */
@@ -163,6 +170,11 @@ export const METRICS = {
     type: 'counter',
     help: 'Verified tokens of callers; remembered is one that was verified before and has not expired.',
     labels: { verifier: 'the names in `TOKEN_VERIFIER`', result: TOKEN_RESULTS },
+  },
+  peer_attestations_total: {
+    type: 'counter',
+    help: 'Calls whose token was compared with the pod of the process that connected: ok; in another pod than the token is bound to, outside all pods, with a token that is bound to no pod, or in a pod that the kernel does not tell. All but ok are refused with `PEER_ATTESTATION=enforce`, and served with `warn`.',
+    labels: { result: PEER_VERDICTS },
   },
   bundle_roots: {
     type: 'gauge',

@@ -1,6 +1,14 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../core/clock.ts';
-import type { BundleMeter, CacheMeter, CaMeter, SdsMeter, TokenMeter, TransportMeter } from '../core/meters.ts';
+import type {
+  BundleMeter,
+  CacheMeter,
+  CaMeter,
+  PeerMeter,
+  SdsMeter,
+  TokenMeter,
+  TransportMeter,
+} from '../core/meters.ts';
 import type { AgentStatus, AgentView } from '../core/status-report.ts';
 import { keysOf, METRIC_PREFIX, METRICS, type MetricDeclaration, type MetricName } from './metric-table.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
@@ -21,6 +29,7 @@ export interface Metrics {
   readonly bundle: BundleMeter;
   readonly ca: CaMeter;
   readonly token: TokenMeter;
+  readonly peer: PeerMeter;
   readonly contentType: string;
   /** All metrics in Prometheus' text format; what the view knows is asked for at this moment. */
   expose(view: AgentView): Promise<string>;
@@ -39,6 +48,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     bundle: createBundleMeter(registry),
     ca: createCaMeter(registry, options.clock),
     token: createTokenMeter(registry),
+    peer: createPeerMeter(registry),
     contentType: registry.contentType,
     expose(view) {
       refresh(view.status());
@@ -115,6 +125,12 @@ function createTokenMeter(registry: Registry): TokenMeter {
   const verifications = counter(registry, 'token_verifications_total');
   const results = METRICS.token_verifications_total.labels.result;
   return { verified: (verifier, result) => verifications.inc({ verifier, result: closed(results, result) }) };
+}
+
+function createPeerMeter(registry: Registry): PeerMeter {
+  const attestations = counter(registry, 'peer_attestations_total');
+  for (const result of METRICS.peer_attestations_total.labels.result) attestations.inc({ result }, 0);
+  return { compared: (result) => attestations.inc({ result }) };
 }
 
 /** The gauges that are computed when somebody asks. */

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { dispatch } from '../../src/cli/dispatch.ts';
+import { ProcessTable } from '../../src/identity/attestation/process-table.ts';
+import { seesNode } from '../../src/identity/attestation/sees-node.ts';
 import { AgentWorld } from '../agent-world.ts';
 import { CitadelCa } from '../fakes/citadel-ca.ts';
 import { RecordingIo } from './recording-io.ts';
@@ -40,6 +42,16 @@ test('check finds nothing wrong with an empty node, and leaves it empty', async 
   assert.equal(status, 0, io.out);
   assert.doesNotMatch(io.out, /fault/);
   assert.equal(stateMade, false);
+});
+
+test('check says whether the agent can see which process is in which pod', async () => {
+  const { io: off } = await checkIn(makeSocketDirectories);
+  assert.match(off.out, /^ok {5}attestation +PEER_ATTESTATION is off: /m);
+  const { io: enforce, status } = await checkIn(makeSocketDirectories, { PEER_ATTESTATION: 'enforce' });
+  // On a machine of its own it can; in a container without the pids of its host it cannot.
+  const sees = seesNode(new ProcessTable());
+  assert.match(enforce.out, sees ? /^ok .* can be seen$/m : /^fault .* set hostPID: true, or nobody is served$/m);
+  assert.equal(status, sees ? 0 : 64);
 });
 
 test('check names a directory that is missing, and the setting to change', async () => {

@@ -56,6 +56,7 @@ test('without any setting the defaults are those that the interface promises', (
       audiences: ['istio-ca'],
       jwks: undefined,
       issuer: undefined,
+      peerAttestation: 'off',
     },
     kubernetes: { api: undefined },
     sds: {
@@ -148,6 +149,13 @@ const READINGS: readonly Reading[] = [
     read: ({ identity }) => identity.verifiers,
     value: ['embedded'],
   },
+  { env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' }, read: ({ identity }) => identity.peerAttestation, value: 'warn' },
+  {
+    env: { KUBERNETES_SERVICE_HOST: '10.0.0.1', PEER_ATTESTATION: 'off' },
+    read: ({ identity }) => identity.peerAttestation,
+    value: 'off',
+  },
+  { env: { PEER_ATTESTATION: 'enforce' }, read: ({ identity }) => identity.peerAttestation, value: 'enforce' },
   {
     env: { TOKEN_VERIFIER: 'jwks,embedded', TOKEN_JWKS: '/etc/jwks.json' },
     read: ({ identity }) => [identity.verifiers, identity.jwks],

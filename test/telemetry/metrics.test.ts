@@ -26,6 +26,7 @@ const PROMISED: Readonly<Record<string, readonly string[]>> = {
   ca_inflight: [],
   ca_retries_total: ['provider'],
   token_verifications_total: ['verifier', 'result'],
+  peer_attestations_total: ['result'],
   bundle_roots: [],
   roots_ignored_total: ['reason'],
   limit_refusals_total: ['limit'],

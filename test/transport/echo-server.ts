@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentError } from '../../src/core/agent-error.ts';
 import type { Clock } from '../../src/core/clock.ts';
+import type { PeerAttestor } from '../../src/core/peer-attestor.ts';
 import type {
   Call,
   GrpcMethods,
@@ -69,10 +70,16 @@ export class EchoServer implements AsyncDisposable {
   closed = 0;
   received = 0;
   drained = 0;
-  readonly #directory: string;
+  /** Of the socket alone. */
+  readonly directory: string;
 
-  private constructor(directory: string, clock: Clock, limits: Partial<TransportLimits>) {
-    this.#directory = directory;
+  private constructor(
+    directory: string,
+    clock: Clock,
+    limits: Partial<TransportLimits>,
+    attestor: PeerAttestor | undefined,
+  ) {
+    this.directory = directory;
     this.path = join(directory, 'uds_path');
     const meter = {
       connectionOpened: () => this.connections++,
@@ -88,23 +95,28 @@ export class EchoServer implements AsyncDisposable {
       meter,
       clock,
       limits,
+      attestor,
     });
   }
 
-  static async start(clock: Clock = systemClock, limits: Partial<TransportLimits> = {}): Promise<EchoServer> {
-    const server = new EchoServer(await mkdtemp(join(tmpdir(), 'sds-transport-')), clock, limits);
+  static async start(
+    clock: Clock = systemClock,
+    limits: Partial<TransportLimits> = {},
+    attestor?: PeerAttestor,
+  ): Promise<EchoServer> {
+    const server = new EchoServer(await mkdtemp(join(tmpdir(), 'sds-transport-')), clock, limits, attestor);
     await server.listener.listen();
     return server;
   }
 
   /** Names in the socket's directory. */
   files(): Promise<string[]> {
-    return readdir(this.#directory);
+    return readdir(this.directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.listener.drain(0);
-    await rm(this.#directory, { recursive: true });
+    await rm(this.directory, { recursive: true });
   }
 
   #methods(): GrpcMethods {

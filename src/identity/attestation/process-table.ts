@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
 import { parseDescriptorPid } from './parse-descriptor-pid.ts';
 import { parseStartTicks } from './parse-start-ticks.ts';
 
@@ -43,6 +43,15 @@ export class ProcessTable {
   pidOfDescriptor(pidfd: number): number | undefined {
     const info = this.#read(`self/fdinfo/${pidfd}`);
     return info === undefined ? undefined : parseDescriptorPid(info);
+  }
+
+  /** The name of this process's pid namespace, such as `pid:[4026531836]`. */
+  pidNamespace(): string | undefined {
+    try {
+      return readlinkSync(`${this.#root}/self/ns/pid`);
+    } catch {
+      return undefined;
+    }
   }
 
   #read(file: string): string | undefined {
