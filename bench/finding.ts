@@ -1,5 +1,15 @@
-/** How a value is written: `ratio` 1.08 ×, `exponent` 1.01, times and sizes in their unit. */
-export type Unit = 'ratio' | 'exponent' | 'ms' | '% of a core' | 'MB' | 'streams' | 'at once' | 'a second';
+/** How a value is written: `ratio` 1.08 × floor, `times` 1.08 ×, `exponent` 1.01, durations and sizes in their unit. */
+export type Unit =
+  | 'ratio'
+  | 'times'
+  | 'exponent'
+  | 'ms'
+  | 'µs'
+  | '% of a core'
+  | 'MB'
+  | 'streams'
+  | 'at once'
+  | 'a second';
 
 /** One target and what was measured against it. */
 export interface Finding {

@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { attestation } from './scenarios/attestation.ts';
 import { citadelIssuance } from './scenarios/citadel-issuance.ts';
 import { coldIdentities } from './scenarios/cold-identities.ts';
 import { firstSecrets } from './scenarios/first-secrets.ts';
@@ -22,4 +23,5 @@ export const SCENARIOS: readonly Scenario[] = [
   recovery,
   outage,
   citadelIssuance,
+  attestation,
 ];

@@ -16,6 +16,10 @@ export class LoadProcess implements AsyncDisposable {
     this.#owned = context.pen.own('the load client', this.#child);
   }
 
+  get pid(): number {
+    return this.#owned.pid;
+  }
+
   /** Opens connections; resolves when each of their streams has its first secret. */
   async open(opening: Opening): Promise<Opened> {
     const answer = await this.#ask({ order: 'open', ...opening });

@@ -2,8 +2,10 @@ import type { Unit } from '../finding.ts';
 
 const DECIMALS = {
   ratio: 2,
+  times: 2,
   exponent: 2,
   ms: 1,
+  µs: 0,
   '% of a core': 2,
   MB: 1,
   streams: 0,
@@ -17,6 +19,8 @@ export function formatValue(value: number, unit: Unit): string {
   switch (unit) {
     case 'ratio':
       return `${digits} × floor`;
+    case 'times':
+      return `${digits} ×`;
     case 'exponent':
       return digits;
     case '% of a core':

@@ -15,7 +15,7 @@ const TRUST_DOMAIN = 'cluster.local';
 const NAMESPACE = 'shop';
 const TOKEN_TTL_MS = 3_600_000;
 
-/** The agent as it is shipped, with the embedded CA and default settings, in a folder of its own. */
+/** The agent as it is shipped, with the embedded CA and, unless told otherwise, default settings, in a folder of its own. */
 export class AgentServer implements MeasuredServer {
   readonly socketPath: string;
   readonly #context: BenchContext;
@@ -30,7 +30,7 @@ export class AgentServer implements MeasuredServer {
   }
 
   /** Starts it and resolves once its socket takes connections. */
-  static async start(context: BenchContext): Promise<AgentServer> {
+  static async start(context: BenchContext, settings: Readonly<Record<string, string>> = {}): Promise<AgentServer> {
     const folder = context.newFolder();
     mkdirSync(join(folder, 'sds'));
     const log = openSync(join(folder, 'agent.log'), 'a');
@@ -45,6 +45,7 @@ export class AgentServer implements MeasuredServer {
         ADMIN_SOCKET: join(folder, 'admin', 'socket'),
         MONITORING_PORT: '0',
         DEBUG_PORT: '0',
+        ...settings,
       },
     });
     closeSync(log);
