@@ -4,11 +4,11 @@ import { REPOSITORY } from './ensure/repository.mjs';
 
 /**
  * Verifies every relative link of the Markdown files at the root and in docs/: the file is there, and the heading too
- * where one is named. A link to a test file says a test's name, in which `…` stands for what varies; that test has to
+ * where one is named. A link to a test file or a contract suite says a test's name, in which `…` stands for what varies; that test has to
  * be there. A block of shell commands that begins with `# examples/…` has to be what that script holds below its
  * first line.
  */
-const TEST_FILE = /\.test\.ts$/;
+const TEST_FILE = /\.test\.ts$|\/test\/contracts\/[^/]+\.ts$/;
 const LINK = /!?\[([^\]]*)\]\(([^()\s]+)\)/g;
 
 const EXAMPLE = /^```sh\n# (examples\/\S+)\n([\s\S]*?)^```$/gm;

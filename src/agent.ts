@@ -9,6 +9,7 @@ import { AgentError } from './core/agent-error.ts';
 import type { CaProvider } from './core/ca-provider.ts';
 import type { Caller } from './core/caller.ts';
 import type { Clock } from './core/clock.ts';
+import type { JwtAuthority } from './core/jwt-authority.ts';
 import type { Log } from './core/log.ts';
 import type { PeerAttestor } from './core/peer-attestor.ts';
 import type { RotatableRoot } from './core/root-rotation.ts';
@@ -24,6 +25,7 @@ import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
 import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import { randomHex } from './keys/random.ts';
+import { aborted } from './runtime/aborted.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
 import { StreamRegistry } from './sds/stream-registry.ts';
@@ -35,6 +37,7 @@ import { requireUnserved } from './telemetry/private-socket.ts';
 import { Readiness } from './telemetry/readiness.ts';
 import { requireApart } from './telemetry/require-apart.ts';
 import { SocketListener } from './transport/socket-listener.ts';
+import { createWorkloadEndpoint, type WorkloadEndpoint } from './workload-endpoint.ts';
 
 /** What an agent takes from the process that runs it. */
 export interface AgentParts {
@@ -55,6 +58,7 @@ interface LoadedParts {
   /** Those of `CA_PROVIDER`, the preferred one first. */
   readonly cas: readonly MeteredCa[];
   readonly root: RotatableRoot | undefined;
+  readonly jwtAuthority: JwtAuthority | undefined;
   readonly authenticator: Authenticator<Caller>;
   readonly attestor: PeerAttestor | undefined;
   readonly verifier: TokenVerifier;
@@ -79,11 +83,13 @@ export class Agent implements AgentView, AgentControl {
   readonly #cache: SecretCache;
   readonly #streams: StreamRegistry;
   readonly #listener: SocketListener;
+  readonly #workloadApi: WorkloadEndpoint | undefined;
   readonly #rootReplacement: RootReplacement | undefined;
 
-  private constructor(parts: AgentParts, { metrics, cas, root, authenticator, attestor, verifier, life }: LoadedParts) {
+  private constructor(parts: AgentParts, loaded: LoadedParts) {
     const { settings, clock, log } = parts;
-    const { certificates, sds } = settings;
+    const { certificates, sds, workloadApi } = settings;
+    const { metrics, cas, root, jwtAuthority, authenticator, attestor, verifier, life } = loaded;
     this.#parts = parts;
     this.#life = life;
     this.#verifier = verifier;
@@ -148,6 +154,8 @@ export class Agent implements AgentView, AgentControl {
       meter: metrics.transport,
       clock,
     });
+    const store = this.#cache;
+    this.#workloadApi = createWorkloadEndpoint({ settings: workloadApi, store, jwtAuthority, clock, log, metrics });
   }
 
   /**
@@ -183,8 +191,9 @@ export class Agent implements AgentView, AgentControl {
     const authenticator = mode === 'off' ? tokens : attested(tokens, { mode, meter: metrics.peer, clock, log });
     const cas = loaded.map(({ provider }) => meteredCa(provider, metrics.ca, clock));
     // Every certificate has to be renewed under the new root; with several CAs another may sign some of them.
-    const [{ rotatableRoot: root } = {}] = loaded.length === 1 ? loaded : [];
-    return new Agent(parts, { metrics, cas, root, authenticator, attestor, verifier, life });
+    const [{ rotatableRoot: root, loadJwtAuthority } = {}] = loaded.length === 1 ? loaded : [];
+    const jwtAuthority = settings.workloadApi.socketPath === undefined ? undefined : await loadJwtAuthority?.();
+    return new Agent(parts, { metrics, cas, root, jwtAuthority, authenticator, attestor, verifier, life });
   }
 
   /**
@@ -202,13 +211,18 @@ export class Agent implements AgentView, AgentControl {
       const { address, port, debugPort } = settings.monitoring;
       closers.push(await this.#pages.openMonitoring(address, port));
       closers.push(await this.#pages.openStatusPage(debugPort));
-      const working = Promise.all([this.#cache.run(life.signal), this.#untilVerifierWorks(life.signal)]);
+      const working = Promise.all([
+        this.#cache.run(life.signal),
+        this.#untilVerifierWorks(life.signal),
+        this.#workloadApi?.run(life.signal),
+      ]);
       closers.push(async () => {
         life.abort();
         await working;
       });
       await this.#listener.listen();
       closers.push(() => this.#drain());
+      await this.#workloadApi?.listen();
       // Closed before the SDS socket, for the successor.
       closers.push(await this.#pages.openAdmin(settings.admin.socketPath));
       this.#readiness.set('socket', true);
@@ -259,9 +273,13 @@ export class Agent implements AgentView, AgentControl {
 
   /** Before anything is opened, so that a second agent is told of the first, and not of a port that is taken. */
   async #requirePlaces(): Promise<void> {
-    const { sds, admin } = this.#parts.settings;
+    const { sds, admin, workloadApi } = this.#parts.settings;
     await this.#listener.requireFree();
-    await requireApart(admin.socketPath, sds.socketPath);
+    await this.#workloadApi?.requireFree();
+    await requireApart(admin.socketPath, {
+      SDS_UDS_PATH: sds.socketPath,
+      WORKLOAD_API_UDS_PATH: workloadApi.socketPath,
+    });
     await requireUnserved(admin.socketPath);
   }
 
@@ -275,7 +293,8 @@ export class Agent implements AgentView, AgentControl {
   async #drain(): Promise<void> {
     this.#parts.log.info('stopping: streams end, so that each envoy looks for the next agent');
     this.#readiness.set('running', false);
-    await this.#listener.drain(this.#parts.settings.drainTimeoutMs);
+    const { drainTimeoutMs } = this.#parts.settings;
+    await Promise.all([this.#listener.drain(drainTimeoutMs), this.#workloadApi?.drain(drainTimeoutMs)]);
   }
 
   /** An identity that never had a certificate is waiting, not expired. */
@@ -288,11 +307,4 @@ export class Agent implements AgentView, AgentControl {
 function loadCas({ settings, clock, log }: AgentParts, lifetime: AbortSignal): Promise<readonly LoadedCaProvider[]> {
   const { trustDomain } = settings.identity;
   return loadCaProviders(settings.ca.providers, { ...settings, trustDomain, clock, log, lifetime });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

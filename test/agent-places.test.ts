@@ -92,6 +92,20 @@ for (const { what, target, admin } of WAYS_IN) {
   });
 }
 
+test('the admin socket does not get where the Workload API is either', async (t) => {
+  const directory = await directoryWithLink(t, 'workload');
+  await mkdir(join(directory, 'workload'));
+  const env = {
+    WORKLOAD_API_UDS_PATH: join(directory, 'workload', 'api.sock'),
+    WORKLOAD_API_UIDS: '0=spiffe://cluster.local/web',
+    ADMIN_SOCKET: join(directory, 'link', 'admin.sock'),
+  };
+  await assert.rejects(AgentWorld.start({ env }), {
+    code: 'settings-invalid',
+    message: /ADMIN_SOCKET .* leads into .*\/workload": that is the directory of WORKLOAD_API_UDS_PATH/,
+  });
+});
+
 test('the admin socket may be behind a link that leads elsewhere', async (t) => {
   const directory = await directoryWithLink(t, 'elsewhere');
   await mkdir(join(directory, 'elsewhere'));

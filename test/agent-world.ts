@@ -20,6 +20,8 @@ export const FETCH_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/Fe
 export interface AgentWorldOptions {
   /** Settings besides the places, which are a temporary directory's. */
   readonly env?: Readonly<Record<string, string>>;
+  /** More places in that directory, as settings. */
+  readonly places?: (directory: string) => Readonly<Record<string, string>>;
   readonly ca?: LoadedCaProvider;
   readonly log?: Log;
   readonly attestor?: PeerAttestor;
@@ -40,7 +42,7 @@ export class AgentWorld {
     this.#running = agent.run(this.#stop.signal);
   }
 
-  static async start({ env = {}, ca, attestor }: AgentWorldOptions = {}): Promise<AgentWorld> {
+  static async start({ env = {}, places, ca, attestor }: AgentWorldOptions = {}): Promise<AgentWorld> {
     const directory = await mkdtemp(join(tmpdir(), 'sds-agent-'));
     await mkdir(join(directory, 'sds'));
     const settings = loadSettings({
@@ -50,6 +52,7 @@ export class AgentWorld {
       MONITORING_ADDRESS: '127.0.0.1',
       MONITORING_PORT: '0',
       DEBUG_PORT: '0',
+      ...places?.(directory),
       ...env,
     });
     const log = new RecordingLog();

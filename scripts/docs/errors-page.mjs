@@ -50,6 +50,10 @@ const TEXTS = {
     'With `PEER_ATTESTATION=enforce`: the process that connected runs outside all pods, or in another pod than the one that its token is bound to, or its token is bound to no pod.',
     'Let each pod use its own projected token. A process that shows a token of another pod has stolen it, or was given it: the log has its process and user id, and the pods.',
   ],
+  'identity-denied': [
+    'On the SPIFFE Workload API: the caller has no identity here, or asks for a JWT-SVID of another one.',
+    'The log line has the reason, the pid and the uid. See [workload-api.md](workload-api.md#who-is-calling).',
+  ],
   'request-invalid': [
     'The request cannot be understood, names another resource type, or asks an API version for what that cannot express safely.',
     'The message says what. Usually the Envoy configuration mixes v2 and v3.',

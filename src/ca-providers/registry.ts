@@ -1,12 +1,15 @@
 import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
 import type { CaProvider } from '../core/ca-provider.ts';
+import type { JwtAuthority } from '../core/jwt-authority.ts';
 import type { RotatableRoot } from '../core/root-rotation.ts';
 import type { CaProviderSettings } from './provider-settings.ts';
 
-/** A provider; one whose root the agent can replace also says how. */
+/** A provider; one whose root the agent can replace also says how, and one that can make JWT-SVIDs too. */
 export interface LoadedCaProvider {
   readonly provider: CaProvider;
   readonly rotatableRoot?: RotatableRoot;
+  /** Makes or reads the keys: call it where JWT-SVIDs are wanted, and nowhere else. Rejects with `ca-state-broken`. */
+  readonly loadJwtAuthority?: () => Promise<JwtAuthority>;
 }
 
 type Loader = (settings: CaProviderSettings, name: string) => Promise<LoadedCaProvider>;
@@ -18,7 +21,11 @@ const LOADERS: ReadonlyMap<string, Loader> = new Map<string, Loader>([
     async (settings) => {
       const { loadEmbeddedProvider } = await import('./embedded/load-embedded-provider.ts');
       const provider = await loadEmbeddedProvider(settings);
-      return { provider, rotatableRoot: provider };
+      const loadJwtAuthority = async (): Promise<JwtAuthority> => {
+        const { loadEmbeddedJwtAuthority } = await import('./embedded/load-embedded-jwt-authority.ts');
+        return loadEmbeddedJwtAuthority(settings);
+      };
+      return { provider, rotatableRoot: provider, loadJwtAuthority };
     },
   ],
   [

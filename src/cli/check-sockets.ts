@@ -6,17 +6,26 @@ import { requireApart } from '../telemetry/require-apart.ts';
 import { probeSocket } from '../transport/probe-socket.ts';
 
 /** Whether the SDS socket can be made, in words; rejects with an `AgentError` that says why not. */
-export async function checkSdsSocket({ sds }: Settings): Promise<string> {
-  const path = sds.socketPath;
-  if (await isServed(path, 'SDS_UDS_PATH')) return servedAlready(path);
-  await requireWritable(dirname(resolve(path)), 'SDS_UDS_PATH');
+export function checkSdsSocket({ sds }: Settings): Promise<string> {
+  return checkMountedSocket(sds.socketPath, 'SDS_UDS_PATH');
+}
+
+/** The same of the socket of the SPIFFE Workload API, where there is to be one. */
+export async function checkWorkloadApiSocket({ workloadApi }: Settings): Promise<string> {
+  const path = workloadApi.socketPath;
+  return path === undefined ? 'WORKLOAD_API_UDS_PATH is not set' : checkMountedSocket(path, 'WORKLOAD_API_UDS_PATH');
+}
+
+async function checkMountedSocket(path: string, setting: string): Promise<string> {
+  if (await isServed(path, setting)) return servedAlready(path);
+  await requireWritable(dirname(resolve(path)), setting);
   return `${path} can be made`;
 }
 
 /** Whether the admin socket can be made, in words; rejects with an `AgentError` that says why not. */
-export async function checkAdminSocket({ admin, sds }: Settings): Promise<string> {
+export async function checkAdminSocket({ admin, sds, workloadApi }: Settings): Promise<string> {
   const path = admin.socketPath;
-  await requireApart(path, sds.socketPath);
+  await requireApart(path, { SDS_UDS_PATH: sds.socketPath, WORKLOAD_API_UDS_PATH: workloadApi.socketPath });
   if (await isServed(path, 'ADMIN_SOCKET')) {
     if ((await probeSocket(sds.socketPath)).state === 'alive') return servedAlready(path);
     throw unusable(`${path} is served by an agent with another SDS_UDS_PATH: stop that one, or change ADMIN_SOCKET`);

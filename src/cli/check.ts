@@ -12,7 +12,7 @@ import { normalizeRoots } from '../keys/roots.ts';
 import { systemClock } from '../runtime/system-clock.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { checkAdminSocket, checkSdsSocket } from './check-sockets.ts';
+import { checkAdminSocket, checkSdsSocket, checkWorkloadApiSocket } from './check-sockets.ts';
 import type { Command, CommandIo } from './command.ts';
 import { ExitCode } from './exit-code.ts';
 import { paint, toPaper } from './paper.ts';
@@ -26,6 +26,7 @@ interface Check {
 
 const CHECKS: readonly Check[] = [
   { what: 'SDS socket', run: checkSdsSocket },
+  { what: 'workload API', run: checkWorkloadApiSocket },
   { what: 'admin socket', run: checkAdminSocket },
   { what: 'CA', run: checkCa },
   { what: 'token verifier', run: checkVerifier },

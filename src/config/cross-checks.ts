@@ -1,26 +1,27 @@
 import { dirname, resolve } from 'node:path';
 import { quoteUntrusted } from '../core/agent-error.ts';
 import { KNOWN_PROVIDERS } from './ca-settings.ts';
+import type { Conflict } from './conflict.ts';
 import { nearestName } from './nearest-name.ts';
 import type { SettingValues } from './sections.ts';
 import type { VerifierName } from './settings.ts';
-
-/** Values that are each allowed but do not go together. */
-export interface Conflict {
-  /** The settings that it is about, by their environment variables. */
-  readonly names: readonly (keyof SettingValues)[];
-  readonly text: string;
-}
+import { workloadApiConflicts } from './workload-api-conflicts.ts';
 
 /** Every conflict between these values. */
-export function findConflicts(values: SettingValues, verifiers: readonly VerifierName[]): readonly Conflict[] {
+export function findConflicts(
+  values: SettingValues,
+  verifiers: readonly VerifierName[],
+  inCluster: boolean,
+): readonly Conflict[] {
   return [
     unknownProviders(values),
     missingVerifier(values, verifiers),
     missingKeySet(values, verifiers),
     ambiguousNames(values),
-    sharedDirectory(values),
+    sharedDirectory(values, 'SDS_UDS_PATH'),
+    sharedDirectory(values, 'WORKLOAD_API_UDS_PATH'),
     sharedPort(values),
+    ...workloadApiConflicts(values, inCluster),
   ].filter((conflict) => conflict !== undefined);
 }
 
@@ -69,17 +70,19 @@ function ambiguousNames(values: SettingValues): Conflict | undefined {
 }
 
 /**
- * Pods mount the directory of the SDS socket, so whatever lies in it or below is theirs to connect to. Whether another
+ * Pods mount the directory of the socket, so whatever lies in it or below is theirs to connect to. Whether another
  * name leads there only the file system knows, which is asked when the socket is made.
  */
-function sharedDirectory({ ADMIN_SOCKET, SDS_UDS_PATH }: SettingValues): Conflict | undefined {
-  const mounted = `${dirname(resolve(SDS_UDS_PATH))}/`;
+function sharedDirectory(values: SettingValues, name: 'SDS_UDS_PATH' | 'WORKLOAD_API_UDS_PATH'): Conflict | undefined {
+  const { ADMIN_SOCKET, [name]: path } = values;
+  if (path === undefined) return undefined;
+  const mounted = `${dirname(resolve(path))}/`;
   if (!`${dirname(resolve(ADMIN_SOCKET))}/`.startsWith(mounted)) return undefined;
   return {
-    names: ['ADMIN_SOCKET', 'SDS_UDS_PATH'],
+    names: ['ADMIN_SOCKET', name],
     text:
-      `ADMIN_SOCKET is ${quoteUntrusted(ADMIN_SOCKET)}, in or below the directory of SDS_UDS_PATH ` +
-      `(${quoteUntrusted(SDS_UDS_PATH)}), which pods mount; put it into another directory`,
+      `ADMIN_SOCKET is ${quoteUntrusted(ADMIN_SOCKET)}, in or below the directory of ${name} ` +
+      `(${quoteUntrusted(path)}), which pods mount; put it into another directory`,
   };
 }
 

@@ -11,6 +11,7 @@ import { toAdminSettings, toSdsSettings } from './sds-settings.ts';
 import { allSettings, type SettingEntry, type SettingValues, settingsByName } from './sections.ts';
 import type { Settings, VerifierName } from './settings.ts';
 import { toVaultSettings } from './vault-settings.ts';
+import { toWorkloadApiSettings } from './workload-api-settings.ts';
 
 /** The flags of all settings, for `readFlags`. */
 export const SETTING_FLAGS: ReadonlyMap<string, FlagKind> = new Map(
@@ -57,7 +58,7 @@ export function toSettings(
   const { KUBERNETES_SERVICE_HOST = '' } = env;
   const inCluster = KUBERNETES_SERVICE_HOST !== '';
   const verifiers = values.TOKEN_VERIFIER ?? defaultVerifiers(inCluster, values.CA_PROVIDER);
-  for (const { names, text } of findConflicts(values, verifiers)) {
+  for (const { names, text } of findConflicts(values, verifiers, inCluster)) {
     if (!names.some((name) => wrong.has(name))) faults.push(text);
   }
   if (faults.length > 0) throw invalidSettings(faults);
@@ -97,6 +98,7 @@ function fromValues(
     identity: toIdentitySettings(values, verifiers, inCluster),
     kubernetes: toKubernetesSettings(values, env),
     sds: toSdsSettings(values),
+    workloadApi: toWorkloadApiSettings(values),
     admin: toAdminSettings(values),
     monitoring: toMonitoringSettings(values),
     log: toLogSettings(values),

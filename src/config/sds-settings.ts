@@ -1,18 +1,8 @@
 import type { z } from 'zod';
 import { setting } from './setting.ts';
 import type { AdminSettings, SdsSettings } from './settings.ts';
-import { kindOf, listOf, orEmpty, wholeNumber } from './value-kind.ts';
-
-// sun_path of unix(7) holds 108 bytes with the final zero; longer paths are cut without a word.
-const LONGEST_SOCKET_PATH = 107;
-
-const socketPath = kindOf(`a path of at most ${LONGEST_SOCKET_PATH} bytes`, (given) =>
-  given !== '' && Buffer.byteLength(given) <= LONGEST_SOCKET_PATH && !given.includes('\0') ? given : undefined,
-);
-
-const fileMode = kindOf('permission bits in octal, such as `0660`', (given) =>
-  /^0?[0-7]{3}$/.test(given) ? Number.parseInt(given, 8) : undefined,
-);
+import { fileMode, socketGid, socketPath } from './socket-kinds.ts';
+import { kindOf, listOf } from './value-kind.ts';
 
 const name = kindOf('a name that does not begin with `spiffe://`', (given) =>
   given === '' || given.trim() !== given || given.startsWith('spiffe://') ? undefined : given,
@@ -22,11 +12,7 @@ const name = kindOf('a name that does not begin with `spiffe://`', (given) =>
 export const sdsShape = {
   SDS_UDS_PATH: setting(socketPath, '/var/run/sds/uds_path', 'the unix socket that Envoys connect to'),
   SDS_UDS_MODE: setting(fileMode, '0666', "the socket's permissions"),
-  SDS_UDS_GID: setting(
-    orEmpty(wholeNumber(0, 4_294_967_294), "the agent's own group"),
-    '',
-    'the group id that the socket belongs to',
-  ),
+  SDS_UDS_GID: setting(socketGid, '', 'the group id that the socket belongs to'),
   SDS_DEFAULT_SVID_NAMES: setting(listOf(name), 'default', "secret names that stand for the caller's certificate"),
   SDS_DEFAULT_BUNDLE_NAMES: setting(
     listOf(name),
@@ -37,7 +23,7 @@ export const sdsShape = {
   ADMIN_SOCKET: setting(
     socketPath,
     '/var/run/sds-admin/admin.sock',
-    'the unix socket of `status` and `rotate`, mode 0600; not in or below the directory of SDS_UDS_PATH, which pods mount',
+    'the unix socket of `status` and `rotate`, mode 0600; not in or below the directory of SDS_UDS_PATH or WORKLOAD_API_UDS_PATH, which pods mount',
   ),
 };
 

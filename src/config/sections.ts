@@ -8,6 +8,7 @@ import { processShape } from './process-settings.ts';
 import { sdsShape } from './sds-settings.ts';
 import { type SettingMeta, settingMeta, toFlagName } from './setting.ts';
 import { vaultShape } from './vault-settings.ts';
+import { workloadApiShape } from './workload-api-settings.ts';
 
 const SECTIONS: readonly (readonly [title: string, shape: z.core.$ZodShape])[] = [
   ['Certificate authority', caShape],
@@ -16,6 +17,7 @@ const SECTIONS: readonly (readonly [title: string, shape: z.core.$ZodShape])[] =
   ['Identity', identityShape],
   ['Kubernetes', kubernetesShape],
   ['Sockets and names', sdsShape],
+  ['SPIFFE Workload API', workloadApiShape],
   ['Monitoring and logs', monitoringShape],
   ['Process', processShape],
 ];
@@ -49,6 +51,7 @@ export const allSettings = z.object({
   ...identityShape,
   ...kubernetesShape,
   ...sdsShape,
+  ...workloadApiShape,
   ...monitoringShape,
   ...processShape,
 });

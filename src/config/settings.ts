@@ -1,3 +1,4 @@
+import type { SpiffeId } from '../core/spiffe-id.ts';
 import type { KeySpec } from '../keys/key-pair.ts';
 
 /** Which certificate authorities sign, and how hard they may be asked. */
@@ -101,6 +102,19 @@ export interface SdsSettings {
   readonly allBundlesName: string;
 }
 
+/** The SPIFFE Workload API. */
+export interface WorkloadApiSettings {
+  /** Undefined: it is off. */
+  readonly socketPath: string | undefined;
+  /** Permission bits. */
+  readonly socketMode: number;
+  /** The group that shall own the socket; undefined: the process's own. */
+  readonly socketGid: number | undefined;
+  /** Who the users of this machine are, by user id. Empty in a cluster. */
+  readonly identityOfUid: ReadonlyMap<number, SpiffeId>;
+  readonly jwtTtlMs: number;
+}
+
 export interface AdminSettings {
   readonly socketPath: string;
 }
@@ -130,6 +144,7 @@ export interface Settings {
   readonly identity: IdentitySettings;
   readonly kubernetes: KubernetesSettings;
   readonly sds: SdsSettings;
+  readonly workloadApi: WorkloadApiSettings;
   readonly admin: AdminSettings;
   readonly monitoring: MonitoringSettings;
   readonly log: LogSettings;

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'token-verifier-unavailable'
   | 'peer-unknown'
   | 'peer-refused'
+  | 'identity-denied'
   | 'request-invalid'
   | 'request-name-unknown'
   | 'request-too-large'
@@ -59,6 +60,7 @@ const DISPOSITIONS = {
   'token-verifier-unavailable': 'transient',
   'peer-unknown': 'transient',
   'peer-refused': 'permanent',
+  'identity-denied': 'permanent',
   'request-invalid': 'permanent',
   'request-name-unknown': 'permanent',
   'request-too-large': 'permanent',

@@ -32,6 +32,7 @@ const STATUS_OF_CODE = {
   'token-verifier-unavailable': 'UNAVAILABLE',
   'peer-unknown': 'UNAUTHENTICATED',
   'peer-refused': 'PERMISSION_DENIED',
+  'identity-denied': 'PERMISSION_DENIED',
   'request-invalid': 'INVALID_ARGUMENT',
   'request-name-unknown': 'NOT_FOUND',
   'request-too-large': 'RESOURCE_EXHAUSTED',

@@ -67,3 +67,18 @@ export interface TokenMeter {
   /** `result` is `ok`, `remembered` or the error's code. */
   verified(verifier: string, result: string): void;
 }
+
+/** The methods of the SPIFFE Workload API, as its specification spells them. */
+export type WorkloadApiMethod =
+  | 'FetchX509SVID'
+  | 'FetchX509Bundles'
+  | 'FetchJWTSVID'
+  | 'FetchJWTBundles'
+  | 'ValidateJWTSVID';
+
+export interface WorkloadApiMeter {
+  streamOpened(): void;
+  streamClosed(): void;
+  /** A request was answered, a stream's for the first time, or refused: `result` is `ok` or the error's code. */
+  requested(method: WorkloadApiMethod, result: string): void;
+}

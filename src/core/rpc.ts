@@ -106,6 +106,6 @@ export type HttpRoutes = ReadonlyMap<string, HttpRoute>;
 export interface Authenticator<Caller> {
   /** The caller, where that is known already: at once, without I/O. Undefined: ask `authenticate`. Never throws. */
   recognize(call: Call): Caller | undefined;
-  /** Rejects with an `AgentError` of the `token-*` family. */
+  /** Rejects with an `AgentError` of the `token-*` family, or `identity-denied` where it asks for no token. */
   authenticate(call: Call): Promise<Caller>;
 }

@@ -1,5 +1,12 @@
 import type { ErrorCode } from '../core/agent-error.ts';
-import type { CaOperation, IgnoredRoot, PeerLimit, PeerVerdict, RenewalResult } from '../core/meters.ts';
+import type {
+  CaOperation,
+  IgnoredRoot,
+  PeerLimit,
+  PeerVerdict,
+  RenewalResult,
+  WorkloadApiMethod,
+} from '../core/meters.ts';
 import type { SecretKind } from '../core/secret.ts';
 import type { CertificateState, RenewalAlarm } from '../core/status-report.ts';
 
@@ -86,6 +93,22 @@ const PEER_VERDICTS = keysOf({
   'unbound-token': true,
   unknown: true,
 } satisfies Record<PeerVerdict, true>);
+const WORKLOAD_API_METHODS = keysOf({
+  FetchX509SVID: true,
+  FetchX509Bundles: true,
+  FetchJWTSVID: true,
+  FetchJWTBundles: true,
+  ValidateJWTSVID: true,
+} satisfies Record<WorkloadApiMethod, true>);
+const WORKLOAD_API_RESULTS = [
+  'ok',
+  'identity-denied',
+  'request-invalid',
+  'request-unimplemented',
+  'secret-not-ready',
+  'token-verifier-unavailable',
+  'other',
+] as const satisfies readonly (ErrorCode | 'ok' | 'other')[];
 const PROVIDERS = 'the names in `CA_PROVIDER`';
 
 /** Every metric of the agent's own, by name without the prefix. The document `docs/metrics.md` is made from it. */
@@ -185,6 +208,17 @@ export const METRICS = {
     type: 'counter',
     help: 'Roots that were left out of the bundle, counted with each answer of the certificate authority: no CA certificates, or expired.',
     labels: { reason: IGNORED_ROOTS },
+  },
+  workload_api_streams: { type: 'gauge', help: 'Open streams of the SPIFFE Workload API.', labels: {} },
+  workload_api_connections: {
+    type: 'gauge',
+    help: 'Open connections to the socket of the SPIFFE Workload API.',
+    labels: {},
+  },
+  workload_api_requests_total: {
+    type: 'counter',
+    help: 'Requests to the SPIFFE Workload API by how they went: ok, for a stream with its first answer, or the code of the error.',
+    labels: { method: WORKLOAD_API_METHODS, result: WORKLOAD_API_RESULTS },
   },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
 

@@ -4,10 +4,12 @@ import type {
   BundleMeter,
   CacheMeter,
   CaMeter,
+  LimitMeter,
   PeerMeter,
   SdsMeter,
   TokenMeter,
   TransportMeter,
+  WorkloadApiMeter,
 } from '../core/meters.ts';
 import type { AgentStatus, AgentView } from '../core/status-report.ts';
 import { keysOf, METRIC_PREFIX, METRICS, type MetricDeclaration, type MetricName } from './metric-table.ts';
@@ -30,6 +32,9 @@ export interface Metrics {
   readonly ca: CaMeter;
   readonly token: TokenMeter;
   readonly peer: PeerMeter;
+  readonly workloadApi: WorkloadApiMeter;
+  /** Of the socket of the SPIFFE Workload API. */
+  readonly workloadApiTransport: TransportMeter;
   readonly contentType: string;
   /** All metrics in Prometheus' text format; what the view knows is asked for at this moment. */
   expose(view: AgentView): Promise<string>;
@@ -41,14 +46,17 @@ export function createMetrics(options: MetricsOptions): Metrics {
   if (options.processMetrics !== false) collectProcessMetrics(registry);
   gauge(registry, 'build_info').set({ version: options.version, node_version: process.versions.node }, 1);
   const refresh = createStatusGauges(registry);
+  const limits = createLimitMeter(registry);
   return {
-    transport: createTransportMeter(registry),
+    transport: createTransportMeter(gauge(registry, 'connections'), limits),
     sds: createSdsMeter(registry),
     cache: createCacheMeter(registry),
     bundle: createBundleMeter(registry),
     ca: createCaMeter(registry, options.clock),
     token: createTokenMeter(registry),
     peer: createPeerMeter(registry),
+    workloadApi: createWorkloadApiMeter(registry),
+    workloadApiTransport: createTransportMeter(gauge(registry, 'workload_api_connections'), limits),
     contentType: registry.contentType,
     expose(view) {
       refresh(view.status());
@@ -57,14 +65,17 @@ export function createMetrics(options: MetricsOptions): Metrics {
   };
 }
 
-function createTransportMeter(registry: Registry): TransportMeter {
-  const connections = gauge(registry, 'connections');
+function createLimitMeter(registry: Registry): LimitMeter {
   const refusals = counter(registry, 'limit_refusals_total');
   for (const limit of METRICS.limit_refusals_total.labels.limit) refusals.inc({ limit }, 0);
+  return { refused: (limit) => refusals.inc({ limit }) };
+}
+
+function createTransportMeter(connections: Gauge, limits: LimitMeter): TransportMeter {
   return {
+    ...limits,
     connectionOpened: () => connections.inc(),
     connectionClosed: () => connections.dec(),
-    refused: (limit) => refusals.inc({ limit }),
   };
 }
 
@@ -131,6 +142,17 @@ function createPeerMeter(registry: Registry): PeerMeter {
   const attestations = counter(registry, 'peer_attestations_total');
   for (const result of METRICS.peer_attestations_total.labels.result) attestations.inc({ result }, 0);
   return { compared: (result) => attestations.inc({ result }) };
+}
+
+function createWorkloadApiMeter(registry: Registry): WorkloadApiMeter {
+  const streams = gauge(registry, 'workload_api_streams');
+  const requests = counter(registry, 'workload_api_requests_total');
+  const results = METRICS.workload_api_requests_total.labels.result;
+  return {
+    streamOpened: () => streams.inc(),
+    streamClosed: () => streams.dec(),
+    requested: (method, result) => requests.inc({ method, result: closed(results, result) }),
+  };
 }
 
 /** The gauges that are computed when somebody asks. */

@@ -15,6 +15,7 @@ import { RecordingIo } from './recording-io.ts';
 async function checkIn(
   prepare: (directory: string) => Promise<unknown>,
   env: Readonly<Record<string, string>> = {},
+  morePlaces: Readonly<Record<string, string>> = {},
 ): Promise<{ io: RecordingIo; status: number; stateMade: boolean }> {
   const directory = await mkdtemp(join(tmpdir(), 'sds-check-'));
   const places = {
@@ -22,7 +23,8 @@ async function checkIn(
     SDS_UDS_PATH: join(directory, 'sds', 'uds_path'),
     ADMIN_SOCKET: join(directory, 'admin', 'admin.sock'),
   };
-  const io = new RecordingIo({ ...places, ...env });
+  const more = Object.entries(morePlaces).map(([name, place]) => [name, join(directory, place)]);
+  const io = new RecordingIo({ ...places, ...env, ...Object.fromEntries(more) });
   try {
     await prepare(directory);
     const status = await dispatch(['check'], io);
@@ -62,13 +64,18 @@ test('check names a directory that is missing, and the setting to change', async
 
 for (const [what, setting, place] of [
   ['SDS socket', 'SDS_UDS_PATH', 'sds/uds_path'],
+  ['workload API', 'WORKLOAD_API_UDS_PATH', 'sds/workload.sock'],
   ['admin socket', 'ADMIN_SOCKET', 'admin/admin.sock'],
 ] as const) {
   test(`check tells of what is in the place of the ${what} and is none`, async () => {
-    const { io, status } = await checkIn(async (directory) => {
-      await makeSocketDirectories(directory);
-      await writeFile(join(directory, place), 'mine');
-    });
+    const { io, status } = await checkIn(
+      async (directory) => {
+        await makeSocketDirectories(directory);
+        await writeFile(join(directory, place), 'mine');
+      },
+      { WORKLOAD_API_UIDS: '0=spiffe://cluster.local/web' },
+      { WORKLOAD_API_UDS_PATH: 'sds/workload.sock' },
+    );
     assert.equal(status, 69);
     assert.match(io.out, new RegExp(`^fault  ${what} .*is not a socket: remove it, or change ${setting}$`, 'm'));
   });

@@ -67,6 +67,13 @@ test('without any setting the defaults are those that the interface promises', (
       bundleNames: ['ROOTCA'],
       allBundlesName: 'ALL',
     },
+    workloadApi: {
+      socketPath: undefined,
+      socketMode: 0o666,
+      socketGid: undefined,
+      identityOfUid: new Map(),
+      jwtTtlMs: 300_000,
+    },
     admin: { socketPath: '/var/run/sds-admin/admin.sock' },
     monitoring: { address: '0.0.0.0', port: 15_014, debugPort: 8_080 },
     log: { level: 'info', format: undefined },
@@ -116,6 +123,8 @@ interface Reading {
   readonly read: (settings: Settings) => unknown;
   readonly value: unknown;
 }
+
+const USERS = '1000=spiffe://cluster.local/ns/shop/sa/web, 0=spiffe://cluster.local/node';
 
 const READINGS: readonly Reading[] = [
   { env: { CA_PROVIDER: 'VaultCA, Embedded' }, read: ({ ca }) => ca.providers, value: ['VaultCA', 'Embedded'] },
@@ -216,6 +225,20 @@ const READINGS: readonly Reading[] = [
     value: '/var/run/sds-2/a.sock',
   },
   {
+    env: { WORKLOAD_API_UDS_PATH: '/var/run/sds/workload.sock', WORKLOAD_API_UIDS: USERS },
+    read: ({ workloadApi }) => [workloadApi.socketPath, [...workloadApi.identityOfUid]],
+    value: [
+      '/var/run/sds/workload.sock',
+      [
+        [1000, 'spiffe://cluster.local/ns/shop/sa/web'],
+        [0, 'spiffe://cluster.local/node'],
+      ],
+    ],
+  },
+  { env: { WORKLOAD_API_UDS_MODE: '0600' }, read: ({ workloadApi }) => workloadApi.socketMode, value: 0o600 },
+  { env: { WORKLOAD_API_UDS_GID: '7' }, read: ({ workloadApi }) => workloadApi.socketGid, value: 7 },
+  { env: { JWT_SVID_TTL: '1m' }, read: ({ workloadApi }) => workloadApi.jwtTtlMs, value: 60_000 },
+  {
     env: { LOG_FORMAT: 'text', LOG_LEVEL: 'debug' },
     read: ({ log }) => log,
     value: { level: 'debug', format: 'text' },
@@ -258,6 +281,18 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   SDS_DEFAULT_SVID_NAMES: ['', 'default,spiffe://cluster.local/ns/a/sa/b', 'a,a'],
   SDS_DEFAULT_BUNDLE_NAMES: ['', 'a,'],
   SDS_ALL_BUNDLES_NAME: ['', ' ALL', 'spiffe://x'],
+  WORKLOAD_API_UDS_PATH: [`/${'x'.repeat(107)}`, '/a\0b'],
+  WORKLOAD_API_UDS_MODE: ['', 'rw'],
+  WORKLOAD_API_UDS_GID: ['root'],
+  WORKLOAD_API_UIDS: [
+    '1000',
+    'web=spiffe://cluster.local/web',
+    '-1=spiffe://cluster.local/web',
+    '1000=spiffe://cluster.local',
+    '1000=web',
+    '1000=spiffe://cluster.local/web,',
+  ],
+  JWT_SVID_TTL: ['', '9s', '61m'],
   ADMIN_SOCKET: ['', `/${'x'.repeat(107)}`],
   MONITORING_ADDRESS: ['', '256.0.0.1', '1.2.3', 'a b', '-x', 'http://x'],
   MONITORING_PORT: ['-1', '65536', 'http', '1.5'],
@@ -314,6 +349,31 @@ const CLASHES: readonly Clash[] = [
   { env: { ADMIN_SOCKET: '/var/run/sds/..a.sock' }, told: /in or below the directory of SDS_UDS_PATH/ },
   { env: { ADMIN_SOCKET: '/var/run/sds/admin/deep/a.sock' }, told: /in or below the directory of SDS_UDS_PATH/ },
   { env: { ADMIN_SOCKET: 'admin.sock', SDS_UDS_PATH: 'sds.sock' }, told: /in or below the directory of SDS_UDS_PATH/ },
+  {
+    env: { WORKLOAD_API_UDS_PATH: '/var/run/sds/workload.sock' },
+    told: /WORKLOAD_API_UDS_PATH is set, but nothing says who connects; set WORKLOAD_API_UIDS/,
+  },
+  {
+    env: { WORKLOAD_API_UDS_PATH: '/var/run/sds/./uds_path', WORKLOAD_API_UIDS: USERS },
+    told: /WORKLOAD_API_UDS_PATH and SDS_UDS_PATH are both/,
+  },
+  {
+    env: { WORKLOAD_API_UDS_PATH: '/w/workload.sock', WORKLOAD_API_UIDS: USERS, ADMIN_SOCKET: '/w/admin.sock' },
+    told: /ADMIN_SOCKET is .* in or below the directory of WORKLOAD_API_UDS_PATH/,
+  },
+  {
+    env: { WORKLOAD_API_UIDS: USERS, KUBERNETES_SERVICE_HOST: '10.0.0.1' },
+    told: /WORKLOAD_API_UIDS is set in a Kubernetes cluster/,
+  },
+  {
+    env: { WORKLOAD_API_UIDS: USERS, CA_PROVIDER: 'Embedded,VaultCA' },
+    told: /WORKLOAD_API_UIDS is set, but users have no token/,
+  },
+  {
+    env: { WORKLOAD_API_UIDS: USERS, TRUST_DOMAIN: 'example.org' },
+    told: /WORKLOAD_API_UIDS has "spiffe:\/\/cluster.local.*not of TRUST_DOMAIN \(example.org\)/,
+  },
+  { env: { WORKLOAD_API_UIDS: `${USERS},0=spiffe://cluster.local/a` }, told: /has the user id 0 twice/ },
   { env: { MONITORING_PORT: '8080' }, told: /MONITORING_PORT and DEBUG_PORT are both 8080/ },
 ];
 

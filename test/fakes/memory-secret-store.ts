@@ -63,10 +63,12 @@ export class MemorySecretStore implements SecretStore {
   subscribe(ref: SecretRef, subscriber: Subscriber): Subscription {
     const key = keyOfRef(ref);
     const subscribers = this.#subscribers.get(key) ?? new Set();
-    this.#subscribers.set(key, subscribers.add(subscriber));
+    // Of its own: one subscriber may be there twice.
+    const member = { changed: () => subscriber.changed(), reauthenticate: () => subscriber.reauthenticate() };
+    this.#subscribers.set(key, subscribers.add(member));
     return {
       acknowledged: (version) => this.acknowledged.push(`${key} ${version}`),
-      [Symbol.dispose]: () => subscribers.delete(subscriber),
+      [Symbol.dispose]: () => subscribers.delete(member),
     };
   }
 }

@@ -14,8 +14,8 @@ export class RecordingCall implements StreamCall {
   known = false;
   ended: { readonly error: AgentError | undefined } | undefined;
 
-  constructor(headers: Readonly<Record<string, string>> = {}, connectionId = 1) {
-    this.metadata = { getAll: (name) => (headers[name] === undefined ? [] : [headers[name]]) };
+  constructor(headers: Readonly<Record<string, string | readonly string[]>> = {}, connectionId = 1) {
+    this.metadata = { getAll: (name) => [headers[name] ?? []].flat() };
     this.connectionId = connectionId;
   }
 

@@ -30,6 +30,9 @@ const PROMISED: Readonly<Record<string, readonly string[]>> = {
   bundle_roots: [],
   roots_ignored_total: ['reason'],
   limit_refusals_total: ['limit'],
+  workload_api_streams: [],
+  workload_api_connections: [],
+  workload_api_requests_total: ['method', 'result'],
 };
 
 function createSample() {
@@ -51,9 +54,13 @@ function parse(text: string): Map<string, number> {
 }
 
 /** Each series once, so that metrics whose labels are not known beforehand show them. */
-function exercise({ transport, sds, cache, bundle, ca, token }: Metrics): void {
+function exercise({ transport, sds, cache, bundle, ca, token, workloadApi, workloadApiTransport }: Metrics): void {
   transport.connectionOpened();
   transport.refused('connections');
+  workloadApiTransport.connectionOpened();
+  workloadApi.streamOpened();
+  workloadApi.requested('FetchX509SVID', 'ok');
+  workloadApi.requested('FetchX509SVID', 'request-too-large');
   sds.streamOpened();
   sds.pendingChanged(2);
   sds.served('certificate');
@@ -90,6 +97,8 @@ test('what rooms report is counted', async () => {
   metrics.transport.connectionClosed();
   metrics.sds.streamClosed();
   metrics.sds.pendingChanged(-1);
+  metrics.workloadApiTransport.connectionClosed();
+  metrics.workloadApi.streamClosed();
   const ended = metrics.ca.requestStarted('Embedded', 'roots');
   assert.equal((await samples()).get('sds_agent_ca_inflight'), 1);
   await clock.advance(seconds(2));
@@ -110,6 +119,10 @@ test('what rooms report is counted', async () => {
     'sds_agent_renewals_total{result="token_expired"}': 0,
     'sds_agent_roots_ignored_total{reason="expired"}': 4,
     'sds_agent_roots_ignored_total{reason="unusable"}': 0,
+    sds_agent_workload_api_connections: 1,
+    sds_agent_workload_api_streams: 1,
+    'sds_agent_workload_api_requests_total{method="FetchX509SVID",result="ok"}': 2,
+    'sds_agent_workload_api_requests_total{method="FetchX509SVID",result="other"}': 2,
     'sds_agent_ca_requests_total{provider="Embedded",operation="sign",result="ok"}': 2,
     'sds_agent_ca_requests_total{provider="Embedded",operation="roots",result="ca-timeout"}': 1,
     'sds_agent_ca_request_duration_seconds_sum{provider="Embedded",operation="roots"}': 2,
