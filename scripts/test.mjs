@@ -8,6 +8,7 @@ import { kubectl } from './ensure/kubectl.mjs';
 import { kubernetesSchemas } from './ensure/kubernetes-schemas.mjs';
 import { openBao } from './ensure/openbao.mjs';
 import { shout } from './ensure/progress.mjs';
+import { pySpiffe } from './ensure/py-spiffe.mjs';
 import { inRepository, REPOSITORY } from './ensure/repository.mjs';
 import { ensureBuilt } from './ensure.mjs';
 import { reportCoverage } from './test/coverage.mjs';
@@ -35,6 +36,7 @@ async function main(argv) {
     ...(await binaryEnvironment(kubectl, 'KUBECTL_UNAVAILABLE')),
     ...(await binaryEnvironment(kubernetesSchemas, 'KUBERNETES_SCHEMAS_UNAVAILABLE')),
     ...(await binaryEnvironment(hadolint, 'HADOLINT_UNAVAILABLE')),
+    ...(await binaryEnvironment(pySpiffe, 'PY_SPIFFE_UNAVAILABLE')),
   };
 
   const files = testFiles().filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)));
@@ -46,7 +48,7 @@ async function main(argv) {
   return status;
 }
 
-/** What tells the tests where a binary is, or that it could not be had. In CI the tests then fail by themselves. */
+/** What tells the tests where a thing is, or that it could not be had. In CI the tests then fail by themselves. */
 async function binaryEnvironment({ name, variable, ensure }, unavailable) {
   try {
     return { [variable]: await exclusively(ensure) };
