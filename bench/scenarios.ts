@@ -7,6 +7,7 @@ import { freshMemory } from './scenarios/fresh-memory.ts';
 import { growth } from './scenarios/growth.ts';
 import { herd } from './scenarios/herd.ts';
 import { idleStreams } from './scenarios/idle-streams.ts';
+import { nodeSizes } from './scenarios/node-sizes.ts';
 import { outage } from './scenarios/outage.ts';
 import { recovery } from './scenarios/recovery.ts';
 import { renewalPush } from './scenarios/renewal-push.ts';
@@ -24,4 +25,5 @@ export const SCENARIOS: readonly Scenario[] = [
   outage,
   citadelIssuance,
   attestation,
+  nodeSizes,
 ];

@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface Usage {
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** The most that it ever was. */
+  readonly peakRssBytes: number;
 }
 
 /** USER_HZ of proc(5), which is 100 on every Linux that Node runs on. */
@@ -11,7 +13,12 @@ const TICK_MS = 10;
 
 /** Reads /proc. Throws when the process is gone. */
 export function readUsage(pid: number): Usage {
-  return { cpuMs: readCpuMs(pid), rssBytes: parseRssBytes(readFileSync(`/proc/${pid}/status`, 'utf8')) };
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return {
+    cpuMs: readCpuMs(pid),
+    rssBytes: parseStatusBytes(status, 'VmRSS'),
+    peakRssBytes: parseStatusBytes(status, 'VmHWM'),
+  };
 }
 
 /** To the nanosecond where the kernel keeps `schedstat`, else to the tick, which is too coarse for ten streams. */
@@ -37,9 +44,9 @@ export function parseStatMs(text: string): number {
   return (toNumber(userTicks) + toNumber(systemTicks)) * TICK_MS;
 }
 
-/** `VmRSS` from a process's `status`. */
-export function parseRssBytes(text: string): number {
-  return toNumber(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024;
+/** A size from a process's `status`: memory that is resident now (`VmRSS`), or was at most (`VmHWM`). */
+export function parseStatusBytes(text: string, field: 'VmRSS' | 'VmHWM'): number {
+  return toNumber(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]) * 1024;
 }
 
 function toNumber(text: string | undefined): number {

@@ -20,18 +20,25 @@ export class AgentServer implements MeasuredServer {
   readonly socketPath: string;
   readonly #context: BenchContext;
   readonly #folder: string;
+  readonly #stateDir: string;
   readonly #owned: OwnedProcess;
 
-  private constructor(context: BenchContext, folder: string, owned: OwnedProcess) {
+  private constructor(context: BenchContext, folder: string, stateDir: string, owned: OwnedProcess) {
     this.socketPath = join(folder, 'sds', 'socket');
     this.#context = context;
     this.#folder = folder;
+    this.#stateDir = stateDir;
     this.#owned = owned;
   }
 
-  /** Starts it and resolves once its socket takes connections. */
+  /**
+   * Starts it and resolves once its socket takes connections.
+   *
+   * @param settings what is not to be the default; tokens are those of the development issuer in its `STATE_DIR`
+   */
   static async start(context: BenchContext, settings: Readonly<Record<string, string>> = {}): Promise<AgentServer> {
     const folder = context.newFolder();
+    const { STATE_DIR: stateDir = join(folder, 'state') } = settings;
     mkdirSync(join(folder, 'sds'));
     const log = openSync(join(folder, 'agent.log'), 'a');
     const { launcher, profileFolder } = context.options;
@@ -40,7 +47,7 @@ export class AgentServer implements MeasuredServer {
       detached: true,
       stdio: ['ignore', log, log],
       env: {
-        STATE_DIR: join(folder, 'state'),
+        STATE_DIR: stateDir,
         SDS_UDS_PATH: join(folder, 'sds', 'socket'),
         ADMIN_SOCKET: join(folder, 'admin', 'socket'),
         MONITORING_PORT: '0',
@@ -49,7 +56,7 @@ export class AgentServer implements MeasuredServer {
       },
     });
     closeSync(log);
-    const agent = new AgentServer(context, folder, context.pen.own('the agent', child));
+    const agent = new AgentServer(context, folder, stateDir, context.pen.own('the agent', child));
     await Promise.race([takesConnections(agent.socketPath), agent.#owned.failure]);
     return agent;
   }
@@ -61,7 +68,7 @@ export class AgentServer implements MeasuredServer {
   /** Tokens that the agent accepts, of the workloads number `first` and up. */
   async mintTokens(count: number, first = 0): Promise<string[]> {
     const issuer = await loadDevelopmentIssuer({
-      stateDir: join(this.#folder, 'state'),
+      stateDir: this.#stateDir,
       trustDomain: TRUST_DOMAIN,
       clock: systemClock,
     });
