@@ -2,7 +2,7 @@ import type { EmbeddedProvider } from './ca-providers/embedded/embedded-provider
 import { loadEmbeddedProvider } from './ca-providers/embedded/load-embedded-provider.ts';
 import { IssuedServerCertificate } from './ca-service/issued-server-certificate.ts';
 import { ISTIO_CA_SERVICE, istioCaMethods } from './ca-service/istio-ca.ts';
-import { PublishedRoots } from './ca-service/published-roots.ts';
+import { PublishedRoots, type PublishRoots } from './ca-service/published-roots.ts';
 import { ServerCertificateFiles } from './ca-service/server-certificate-files.ts';
 import { TimedRootReplacement } from './ca-service/timed-root-replacement.ts';
 import type { Settings } from './config/settings.ts';
@@ -17,6 +17,8 @@ import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
 import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import type { SubjectAltName } from './keys/subject-alt-name.ts';
+import { applyConfigMap } from './kubernetes/apply-config-map.ts';
+import { KubernetesClient } from './kubernetes/kubernetes-client.ts';
 import { repeat } from './runtime/repeat.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import { createHealthMethods } from './telemetry/grpc-health.ts';
@@ -44,12 +46,23 @@ export type CaEndpoint =
         | { readonly names: readonly SubjectAltName[] };
     };
 
+/** The place of a ConfigMap. */
+export interface RootConfigMap {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The key in it, which Istio's own ConfigMap has as well. */
+const ROOT_KEY = 'root-cert.pem';
+
 /** What a CA server takes from the process that runs it. */
 export interface CaServerParts {
   readonly settings: Settings;
   readonly endpoint: CaEndpoint;
   /** Where the CA's roots are written; undefined: nowhere. */
   readonly rootFile: string | undefined;
+  /** The ConfigMap that they are written to, which needs `settings.kubernetes.api`; undefined: none. */
+  readonly rootConfigMap: RootConfigMap | undefined;
   /** The longest life that is given to a certificate. */
   readonly maxTtlMs: number;
   /** Where the root is replaced from; undefined: from nowhere. */
@@ -106,7 +119,8 @@ export class CaServer implements AgentView, AgentControl {
     this.#verifier = verifier;
     this.#ca = meteredCa(provider, metrics.ca, clock);
     // Not the metered one: it counts what callers have asked for.
-    this.#roots = new PublishedRoots({ ca: provider, file: rootFile, clock, log });
+    const publish = rootPublisher(parts);
+    this.#roots = new PublishedRoots({ ca: provider, file: rootFile, publish, clock, log });
     this.#rootReplacement = new TimedRootReplacement(provider, maxTtlMs, clock);
     const refusals = new RefusalLog(log, clock);
     const istioCa = istioCaMethods({
@@ -251,4 +265,12 @@ export class CaServer implements AgentView, AgentControl {
     this.#readiness.set('running', false);
     await this.#listener.drain(this.#parts.settings.drainTimeoutMs);
   }
+}
+
+/** What writes the roots to a ConfigMap, where one is wanted. */
+function rootPublisher({ settings, rootConfigMap, clock }: CaServerParts): PublishRoots | undefined {
+  const { api } = settings.kubernetes;
+  if (rootConfigMap === undefined || api === undefined) return undefined;
+  const client = new KubernetesClient({ ...api, clock });
+  return (pem, signal) => applyConfigMap(client, { ...rootConfigMap, data: { [ROOT_KEY]: pem } }, signal);
 }

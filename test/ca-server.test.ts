@@ -21,6 +21,7 @@ import { systemClock } from '../src/runtime/system-clock.ts';
 import { CaWorld, CREATE_CERTIFICATE, splitChain, unary, WEB } from './ca-world.ts';
 import { RecordingIo } from './cli/recording-io.ts';
 import { FakeClock, hours, minutes, seconds, settle } from './fakes/fake-clock.ts';
+import { KubernetesApi } from './fakes/kubernetes-api.ts';
 import { createLoopbackCertificate } from './identity/loopback-certificate.ts';
 
 const ADMIN = parseSpiffeId('spiffe://cluster.local/ns/kube-system/sa/admin');
@@ -49,6 +50,29 @@ test('a caller with a token gets a chain for its own identity and key, the root 
   assert.deepEqual(roots, parsePem(await world.rootPem(), 'CERTIFICATE'));
   const { publicKeyDer } = keyPair;
   verifyIssuance({ chain: signed, roots, spiffeId: WEB, publicKeyDer, nowMs: systemClock.now() });
+});
+
+test('a CA in a cluster tells its root in a config map, also when the API server comes later', async () => {
+  const clock = new FakeClock();
+  await using api = await KubernetesApi.start({ clock });
+  await using world = await CaWorld.start({
+    clock,
+    rootConfigMap: { namespace: 'sds-system', name: 'roots' },
+    prepare: async (directory) => {
+      const tokenFile = join(directory, 'token');
+      await writeFile(tokenFile, api.agentToken());
+      await api.close();
+      return { env: { KUBERNETES_API_SERVER: api.url, KUBERNETES_API_TOKEN_FILE: tokenFile } };
+    },
+  });
+  assert.equal(api.store('configmaps').values().length, 0);
+  await api.listen();
+  const data = (): unknown => api.store('configmaps').get('sds-system', 'roots')?.data;
+  await world.until(
+    () => data() !== undefined,
+    () => clock.advance(seconds(2)),
+  );
+  assert.deepEqual(data(), { 'root-cert.pem': await world.rootPem() });
 });
 
 test('names in the CSR count for nothing', async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js';
-import { type CaEndpoint, CaServer } from '../src/ca-server.ts';
+import { type CaEndpoint, CaServer, type RootConfigMap } from '../src/ca-server.ts';
 import { loadSettings } from '../src/config/load-settings.ts';
 import type { Clock } from '../src/core/clock.ts';
 import type { LogFields } from '../src/core/log.ts';
@@ -27,6 +27,7 @@ export interface CaWorldOptions {
   readonly endpoint?: CaEndpoint;
   readonly maxTtlMs?: number;
   readonly clock?: Clock;
+  readonly rootConfigMap?: RootConfigMap;
   /** Is given the temporary directory before anything starts. */
   readonly prepare?: (directory: string) => Promise<Pick<CaWorldOptions, 'endpoint' | 'env'>>;
 }
@@ -65,6 +66,7 @@ export class CaWorld implements AsyncDisposable {
       maxTtlMs = hours(24),
       env,
       endpoint,
+      rootConfigMap,
     } = { ...options, ...(await options.prepare?.(directory)) };
     const settings = loadSettings({
       STATE_DIR: join(directory, 'state'),
@@ -80,7 +82,8 @@ export class CaWorld implements AsyncDisposable {
     const rootFile = join(directory, 'root.pem');
     const adminSocket = join(directory, 'admin', 'ca.sock');
     const server = await CaServer.load({
-      ...{ settings, endpoint: endpoint ?? tls, rootFile, maxTtlMs, adminSocket, clock, log, version: '0.0.0-test' },
+      ...{ settings, endpoint: endpoint ?? tls, rootFile, rootConfigMap, maxTtlMs, adminSocket, clock, log },
+      version: '0.0.0-test',
     });
     const world = new CaWorld(directory, server, log, clock);
     await world.until(() => world.log.events.some(({ message }) => message === 'the CA serves'));

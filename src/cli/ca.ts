@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
-import { type CaEndpoint, CaServer } from '../ca-server.ts';
+import { type CaEndpoint, CaServer, type RootConfigMap } from '../ca-server.ts';
 import { parseDuration, toDurationText } from '../config/duration.ts';
 import { invalidSettings } from '../config/load-settings.ts';
+import type { Settings } from '../config/settings.ts';
 import { quoteUntrusted } from '../core/agent-error.ts';
 import { parseServerName } from '../keys/server-name.ts';
 import type { SubjectAltName } from '../keys/subject-alt-name.ts';
@@ -17,6 +18,8 @@ import { SETTINGS_HELP } from './settings-help.ts';
 /** Where istiod serves this API. */
 const DEFAULT_LISTEN = '0.0.0.0:15012';
 const DEFAULT_MAX_TTL = '24h';
+/** Names as Kubernetes has them (RFC 1123 label, RFC 1123 subdomain). */
+const CONFIG_MAP = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)\/([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)$/;
 const LONGEST_MAX_TTL_MS = 365 * 24 * 3_600_000;
 
 const HELP = `usage: sds-node-agent ca [flags]
@@ -33,11 +36,14 @@ known by the token alone, verified as TOKEN_VERIFIER says; names in a CSR count 
   --tls-cert FILE      instead, a certificate chain in PEM, leaf first; read again when it changes
   --tls-key FILE       and its key
   --root-file FILE     where the CA's roots are written in PEM, for CA_ROOT_CA of the agents; and again when they change
+  --root-config-map NAMESPACE/NAME
+                       the same into a ConfigMap of Kubernetes, under the key root-cert.pem, for pods to mount; needs
+                       the right to create and patch it
   --max-ttl D          the longest life of a certificate, whatever is asked for  [${DEFAULT_MAX_TTL}]
   --admin-socket PATH  where status and rotate --root find this CA; it has none of itself, for the default is that of
                        the agent on this machine. A new root takes twice --max-ttl, until every agent has asked again
 
-${SETTINGS_HELP}Here count STATE_DIR, TRUST_DOMAIN, TOKEN_*, MONITORING_*, LOG_*, DRAIN_TIMEOUT, and SECRET_TTL for who asks for no
+${SETTINGS_HELP}Here count STATE_DIR, TRUST_DOMAIN, TOKEN_*, KUBERNETES_*, MONITORING_*, LOG_*, DRAIN_TIMEOUT, and SECRET_TTL for who asks for no
 lifetime.
 
 exit status: 0 asked to stop, 64 a wrong flag or setting, 69 cannot start, 70 a bug
@@ -54,12 +60,13 @@ export const ca: Command = {
   help: HELP,
   async run(argv, { env, stdout, signal }) {
     const { settings, text, list } = parseArgumentsAndSettings(argv, env, {
-      texts: ['listen', 'tls-cert', 'tls-key', 'root-file', 'max-ttl', 'admin-socket'],
+      texts: ['listen', 'tls-cert', 'tls-key', 'root-file', 'root-config-map', 'max-ttl', 'admin-socket'],
       lists: ['dns'],
     });
     const flags = { listen: text('listen'), dns: list('dns'), cert: text('tls-cert'), key: text('tls-key') };
     const { endpoint, faults } = readEndpoint(flags);
     const maxTtlMs = readMaxTtl(text('max-ttl') ?? DEFAULT_MAX_TTL, faults);
+    const rootConfigMap = readRootConfigMap(text('root-config-map'), settings, faults);
     const { providers } = settings.ca;
     if (providers.some((provider) => provider !== 'Embedded')) {
       faults.push(`CA_PROVIDER is ${quoteUntrusted(providers.join(','))}; ca serves the Embedded one only`);
@@ -70,7 +77,7 @@ export const ca: Command = {
     const log = createLogger({ level, format, colour: stdout.isTTY === true && NO_COLOR === '' });
     const server = await CaServer.load({
       ...{ settings, endpoint, maxTtlMs, clock: systemClock, log, version: packageVersion() },
-      rootFile: text('root-file'),
+      ...{ rootFile: text('root-file'), rootConfigMap },
       adminSocket: text('admin-socket'),
     });
     await server.run(signal);
@@ -116,6 +123,21 @@ function readMaxTtl(given: string, faults: string[]): number {
   const most = toDurationText(LONGEST_MAX_TTL_MS);
   faults.push(`--max-ttl is ${quoteUntrusted(given)}; allowed is a duration from 1s to ${most}, such as 12h`);
   return 0;
+}
+
+function readRootConfigMap(given: string | undefined, settings: Settings, faults: string[]): RootConfigMap | undefined {
+  if (given === undefined) return undefined;
+  const [, namespace, , name] = CONFIG_MAP.exec(given) ?? [];
+  if (namespace === undefined || name === undefined) {
+    faults.push(`--root-config-map is ${quoteUntrusted(given)}; allowed is NAMESPACE/NAME`);
+    return undefined;
+  }
+  if (settings.kubernetes.api === undefined) {
+    faults.push(
+      '--root-config-map needs a cluster to write to: set KUBERNETES_API_SERVER, which it has only inside of one',
+    );
+  }
+  return { namespace, name };
 }
 
 function defaultNames({ host }: Extract<Address, { kind: 'tcp' }>): readonly SubjectAltName[] {

@@ -2,7 +2,7 @@ import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request a
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { Redacted } from '../core/redacted.ts';
 import type { ApiCredentials } from './api-credentials.ts';
-import { type ApiRequest, toPath } from './api-request.ts';
+import { type ApiRequest, type ApiVerb, toPath } from './api-request.ts';
 import { isStaleConnection } from './connection-error.ts';
 
 /** So many requests at the same time; more wait. A storm of new tokens must not become one of the API server. */
@@ -48,9 +48,9 @@ export class ApiConnection {
       Accept: 'application/json',
       'User-Agent': 'sds-node-agent',
       ...(token !== undefined && { Authorization: `Bearer ${token.reveal()}` }),
-      ...(content !== undefined && { 'Content-Type': 'application/json', 'Content-Length': content.length }),
+      ...(content !== undefined && { 'Content-Type': toContentType(verb), 'Content-Length': content.length }),
     };
-    const method = verb === 'create' ? 'POST' : 'GET';
+    const method = toMethod(verb);
     const agent = verb === 'watch' ? false : this.#agent;
     const options = { method, headers, agent, signal, ...(ca !== undefined && { ca }) };
     return new Promise((resolve, reject) => {
@@ -67,6 +67,16 @@ export class ApiConnection {
 
 /** A kept connection was closed by the server before it took the request: it can be sent again. */
 class StaleConnection extends Error {}
+
+function toMethod(verb: ApiVerb): string {
+  if (verb === 'create') return 'POST';
+  return verb === 'patch' ? 'PATCH' : 'GET';
+}
+
+/** JSON is YAML, and this is the name of a server-side apply (Kubernetes API Concepts). */
+function toContentType(verb: ApiVerb): string {
+  return verb === 'patch' ? 'application/apply-patch+yaml' : 'application/json';
+}
 
 function toJson(body: object): string {
   return JSON.stringify(body, function (this: Readonly<Record<string, unknown>>, name: string, value: unknown) {

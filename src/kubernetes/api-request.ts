@@ -1,5 +1,8 @@
-/** What is done to a resource, in the words of Kubernetes' access rules (RBAC). */
-export type ApiVerb = 'get' | 'list' | 'watch' | 'create';
+/**
+ * What is done to a resource, in the words of Kubernetes' access rules (RBAC). `patch` is a server-side apply, which
+ * makes an object that is not there, and needs the right to `create` for that.
+ */
+export type ApiVerb = 'get' | 'list' | 'watch' | 'create' | 'patch';
 
 /** A kind of object, or one object, or a subresource of one. */
 export interface ApiResource {

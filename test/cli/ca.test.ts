@@ -33,6 +33,9 @@ for (const [argv, told] of [
   [['--max-ttl', '8761h'], /--max-ttl is "8761h"/],
   [['--ca-provider', 'Citadel', '--token-verifier', 'embedded'], /ca serves the Embedded one only/],
   [['--secret-ttl', 'soon'], /SECRET_TTL/],
+  [['--root-config-map', 'roots'], /--root-config-map is "roots"; allowed is NAMESPACE\/NAME/],
+  [['--root-config-map', '../sds/roots'], /--root-config-map is /],
+  [['--root-config-map', 'sds/roots'], /--root-config-map needs a cluster/],
   [['extra'], /unexpected argument "extra"/],
 ] as const) {
   test(`ca ${argv.join(' ')} is a usage error, and nothing is made`, async () => {

@@ -30,11 +30,12 @@ const RESOURCES: Readonly<Record<string, string>> = {
   pods: 'Pod',
   secrets: 'Secret',
   serviceaccounts: 'ServiceAccount',
+  configmaps: 'ConfigMap',
 };
 
 /**
- * A Kubernetes API server that works, over real HTTP: service accounts, pods and secrets; TokenReview and
- * TokenRequest; lists, and watches with bookmarks and 410. Shapes and words are those of a real 1.36. Who calls needs
+ * A Kubernetes API server that works, over real HTTP: service accounts, pods, secrets and config maps; TokenReview and
+ * TokenRequest; lists, and watches with bookmarks and 410; server-side apply of config maps. Shapes and words are those of a real 1.36. Who calls needs
  * a token of a service account (`agentToken`); it may do everything that is not in `forbidden`. Its fields are the
  * knobs of a test.
  */
@@ -59,6 +60,8 @@ export class KubernetesApi implements AsyncDisposable {
   readonly #scheme: 'http' | 'https';
   readonly #stores: ReadonlyMap<string, ObjectStore>;
   readonly #watches = new Set<Watch>();
+  /** Which keys of a config map a manager has applied. */
+  readonly #applied = new Map<string, ReadonlySet<string>>();
   #port = 0;
   #version = 100;
 
@@ -91,7 +94,7 @@ export class KubernetesApi implements AsyncDisposable {
     return this.#watches.size;
   }
 
-  store(resource: 'pods' | 'secrets' | 'serviceaccounts'): ObjectStore {
+  store(resource: 'pods' | 'secrets' | 'serviceaccounts' | 'configmaps'): ObjectStore {
     const store = this.#stores.get(resource);
     if (store === undefined) throw new Error(`no store of ${resource}`);
     return store;
@@ -200,6 +203,8 @@ export class KubernetesApi implements AsyncDisposable {
         return this.#reviewToken(request);
       case 'create serviceaccounts/token':
         return this.#requestToken(request);
+      case 'patch configmaps':
+        return this.#applyConfigMap(request);
       case 'get /openid/v1/jwks':
         return { status: 200, headers: { 'content-type': 'application/jwk-set+json' }, body: this.tokens.jwks };
       default:
@@ -248,6 +253,25 @@ export class KubernetesApi implements AsyncDisposable {
       status: 201,
       body: { ...head, spec: { ...spec, expirationSeconds: seconds }, status: { token, expirationTimestamp } },
     };
+  }
+
+  /** A server-side apply: keys that this manager has applied before and does not any more are removed. */
+  #applyConfigMap({ namespace, name, query, headers, body: { data = {} } }: SeenApiRequest): CannedApiAnswer {
+    if (headers['content-type'] !== 'application/apply-patch+yaml') {
+      return failure(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format');
+    }
+    const manager = query.get('fieldManager');
+    if (manager === null) return failure(400, 'BadRequest', 'fieldManager is required for apply patch');
+    if (this.forbidden.has('create configmaps') && this.store('configmaps').get(namespace, name) === undefined) {
+      return failure(403, 'Forbidden', `configmaps "${name}" is forbidden: cannot create resource "configmaps"`);
+    }
+    const before = this.store('configmaps').get(namespace, name);
+    const owner = `${manager} ${namespace}/${name}`;
+    const others = Object.entries(before?.data ?? {}).filter(([key]) => !this.#applied.get(owner)?.has(key));
+    this.#applied.set(owner, new Set(Object.keys(data)));
+    const fields = { data: { ...Object.fromEntries(others), ...data } };
+    const object = this.store('configmaps').put({ namespace, name, fields });
+    return { status: before === undefined ? 201 : 200, body: object };
   }
 
   /** Pages are cut only where the list is read from etcd: a server's memory gives everything at once. */

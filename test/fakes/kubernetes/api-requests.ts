@@ -19,6 +19,8 @@ interface ApiBody {
     readonly expirationSeconds?: number;
     readonly boundObjectRef?: { readonly kind?: string; readonly name?: string; readonly uid?: string };
   };
+  /** Of a ConfigMap. */
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 /** Reads a request to its end. */
@@ -40,6 +42,6 @@ function accessOf(method: string, path: string, query: URLSearchParams) {
   const namespace = parts[0] === 'namespaces' && parts.length > 2 ? (parts.splice(0, 2)[1] ?? '') : '';
   const [resource = '', name = '', subresource] = parts;
   const reading = query.get('watch') === 'true' ? 'watch' : name === '' ? 'list' : 'get';
-  const verb = method === 'POST' ? 'create' : reading;
+  const verb = { POST: 'create', PATCH: 'patch' }[method] ?? reading;
   return { access: `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}`, namespace, name };
 }

@@ -14,6 +14,8 @@ export interface KubeObject {
   };
   /** Of pods. */
   readonly spec?: { readonly nodeName: string; readonly serviceAccountName: string };
+  /** Of secrets and config maps. */
+  readonly data?: Readonly<Record<string, string>>;
   readonly [field: string]: unknown;
 }
 
