@@ -1,14 +1,15 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { exampleWorkloads } from './deploy/example-workloads.mjs';
 import { renderChart } from './deploy/helm-chart.mjs';
 import { settingNames, valuesSchema } from './deploy/values-schema.mjs';
 import { shout } from './ensure/progress.mjs';
 import { inRepository } from './ensure/repository.mjs';
 
 /**
- * Writes what of deploy/ is made: the chart's list of settings and its schema, out of a build, and the plain manifests,
- * out of the chart.
+ * Writes what of deploy/ is made: the chart's list of settings and its schema, and the workloads in examples/, out of a
+ * build; and the plain manifests, out of the chart.
  *
  *     node scripts/generate-deploy.mjs [--check]
  *
@@ -54,35 +55,32 @@ const MANIFESTS = [
 ];
 
 const check = process.argv.includes('--check');
-const deploy = inRepository('deploy');
 const load = (path) => import(pathToFileURL(inRepository('dist', 'src', path)).href);
 
 /** Writes a file, or says that it is not as it should be. */
 function settle(file, wanted) {
-  const path = join(deploy, file);
+  const path = inRepository(file);
   if (readIfThere(path) === wanted) return;
   if (check) {
-    console.error(
-      `deploy/${file} is out of date: run \`node scripts/generate-deploy.mjs\` after a build, and commit it`,
-    );
+    console.error(`${file} is out of date: run \`node scripts/generate-deploy.mjs\` after a build, and commit it`);
     process.exitCode = 1;
     return;
   }
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, wanted);
-  console.log(`wrote deploy/${file}`);
+  console.log(`wrote ${file}`);
 }
 
 /** What lies where only made files belong, and is not one of them. */
 function settleStrays() {
   for (const folder of ['optional', 'presets']) {
-    for (const name of readdirSync(join(deploy, folder))) {
+    for (const name of readdirSync(inRepository('deploy', folder))) {
       const file = `${folder}/${name}`;
       if (MANIFESTS.some((manifest) => manifest.file === file)) continue;
       if (check) {
         console.error(`deploy/${file} is made by nothing: remove it`);
         process.exitCode = 1;
-      } else rmSync(join(deploy, file));
+      } else rmSync(inRepository('deploy', file));
     }
   }
 }
@@ -106,8 +104,9 @@ function readIfThere(path) {
 }
 
 const names = await settingNames(load);
-settle('chart/files/settings.json', `${JSON.stringify(names, null, 2)}\n`);
-settle('chart/values.schema.json', `${JSON.stringify(valuesSchema(names), null, 2)}\n`);
+settle('deploy/chart/files/settings.json', `${JSON.stringify(names, null, 2)}\n`);
+settle('deploy/chart/values.schema.json', `${JSON.stringify(valuesSchema(names), null, 2)}\n`);
+for (const { file, text } of exampleWorkloads()) settle(`examples/kubernetes/${file}`, `${text}\n`);
 
 const orders = MANIFESTS.map(({ values }) => ({
   values: { ...values, namespace: { create: true } },
@@ -119,7 +118,7 @@ const rendered = await renderChart(orders).catch((error) => {
 });
 if (rendered !== undefined) {
   for (const [index, manifest] of MANIFESTS.entries()) {
-    settle(manifest.file, manifestText(manifest, rendered.answers[index]));
+    settle(`deploy/${manifest.file}`, manifestText(manifest, rendered.answers[index]));
   }
   settleStrays();
 }

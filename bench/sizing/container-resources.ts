@@ -23,12 +23,13 @@ export const MOST_PODS = 250;
 const MIB = 1 << 20;
 const STORM_SPREAD_MS = 60_000;
 const MARGIN = 1.5;
+const MEMORY_STEP = 64 * MIB;
 
 /**
  * The rule by which the DaemonSet's resources follow from what was measured:
  *
  * - memory is requested as an ordinary node has it at rest, and limited to one and a half times the peak of the
- *   largest one in a storm; both up to the next 32 MiB;
+ *   largest one in a storm; both up to the next 64 MiB;
  * - CPU is requested so that the storm of an ordinary node is over within a minute with nothing but that, up to the
  *   next 10 thousandths; it is limited to whole processors, as many as the storm of the largest node has used, so that
  *   no storm is held back.
@@ -37,11 +38,11 @@ export function toContainerResources(ordinary: NodeSize, largest: NodeSize): Con
   return {
     requests: {
       cpuMillis: upTo(10, (1000 * ordinary.stormCpuMs) / STORM_SPREAD_MS),
-      memoryBytes: upTo(32 * MIB, ordinary.restBytes),
+      memoryBytes: upTo(MEMORY_STEP, ordinary.restBytes),
     },
     limits: {
       cpuMillis: upTo(1000, (1000 * largest.stormCpuMs) / largest.stormElapsedMs),
-      memoryBytes: upTo(32 * MIB, MARGIN * largest.peakBytes),
+      memoryBytes: upTo(MEMORY_STEP, MARGIN * largest.peakBytes),
     },
   };
 }
