@@ -32,14 +32,20 @@ export function parsePem(text: string, label: string): Uint8Array[] {
 }
 
 function parseBlock(begin: string, body: string, end: string, label: string): Uint8Array {
-  if (begin !== end)
-    throw invalid(label, `a block begins as ${quoteUntrusted(begin)} and ends as ${quoteUntrusted(end)}`);
-  if (begin !== label) throw invalid(label, `there is a block of ${quoteUntrusted(begin)}`);
+  if (begin !== end) throw invalid(label, `a block begins as ${quoteLabel(begin)} and ends as ${quoteLabel(end)}`);
+  if (begin !== label) throw invalid(label, `there is a block of ${quoteLabel(begin)}`);
   const base64 = body.replace(/\s+/g, '');
   const der = Buffer.from(base64, 'base64');
   // Node passes over what is not base64; writing it again shows whether there was any.
   if (der.length === 0 || der.toString('base64') !== base64) throw invalid(label, 'a block is empty or not base64');
   return der;
+}
+
+/** As labels are (RFC 7468, 3): whoever wrote another one may have put anything there, a secret too. */
+const LABEL = /^[A-Z]+(?: [A-Z]+){0,3}$/;
+
+function quoteLabel(label: string): string {
+  return LABEL.test(label) ? quoteUntrusted(label) : `${label.length} characters that are no label`;
 }
 
 function invalid(label: string, fault: string): AgentError {

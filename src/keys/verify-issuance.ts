@@ -7,6 +7,7 @@ import { sha256Hex } from './digest.ts';
 import { isKnownSignedBy, parseIssuerCertificate, parseLeafCertificate } from './known-certificates.ts';
 import { ObjectId } from './object-ids.ts';
 import { toPemBundle } from './pem.ts';
+import { quoteForeignName } from './quote-foreign-name.ts';
 
 /** What a CA answered, and what it was asked for. */
 export interface Issuance {
@@ -105,12 +106,14 @@ function verifyLeaf(leaf: Certificate, spiffeId: SpiffeId, publicKeyDer: Uint8Ar
   }
   if (!leaf.uriSans.includes(spiffeId)) {
     const found = leaf.subjectAltNames[0];
-    const instead = found === undefined ? 'no name at all' : `${found.kind} ${quoteUntrusted(found.value)}`;
+    const instead = found === undefined ? 'no name at all' : `${found.kind} ${quoteForeignName(found.value)}`;
     throw fault(`its certificate is for ${instead} instead of ${quoteUntrusted(spiffeId)}`);
   }
   const extra = leaf.subjectAltNames.filter(({ kind, value }) => kind !== 'uri' || value !== spiffeId)[0];
   if (extra !== undefined) {
-    throw fault(`its certificate has another name beside the SPIFFE ID: ${extra.kind} ${quoteUntrusted(extra.value)}`);
+    throw fault(
+      `its certificate has another name beside the SPIFFE ID: ${extra.kind} ${quoteForeignName(extra.value)}`,
+    );
   }
   if (leaf.subjectAltNames.length > 1) throw fault('its certificate has the SPIFFE ID more than once');
   if (leaf.isCa || leaf.keyUsage?.includes('keyCertSign')) {

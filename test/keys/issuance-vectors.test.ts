@@ -27,7 +27,7 @@ const VECTORS: Record<string, RegExp | number> = {
   'good-without-extended-key-usage': 2,
   'san-of-another-workload': /is for uri "spiffe:\/\/cluster\.local\/ns\/shop\/sa\/db" instead of "spiffe:.*\/web"/,
   'san-missing': /is for no name at all instead of/,
-  'san-with-control-characters': /is for uri "spiffe:\/\/x\\n\\u001b\[31m" instead of/,
+  'san-with-control-characters': /is for uri of \d+ characters instead of/,
   'san-dns-only': /is for dns "web\.shop\.svc" instead of/,
   'san-id-as-dns': /is for dns "spiffe:.*" instead of/,
   'san-extra-dns': /another name beside the SPIFFE ID: dns "web\.shop\.svc"/,

@@ -38,6 +38,11 @@ describe('is refused:', () => {
     ['a damaged first line', block.replace('-----BEGIN', '----BEGIN'), /cut off or damaged/],
     ['a block of another kind', block.replaceAll('CERTIFICATE', 'PRIVATE KEY'), /a block of "PRIVATE KEY"/],
     [
+      'a block of a secret',
+      block.replaceAll('CERTIFICATE', 'eyJhbGciOi.x'),
+      /a block of 12 characters that are no label/,
+    ],
+    [
       'two kinds on one block',
       block.replace('END CERTIFICATE', 'END KEY'),
       /begins as "CERTIFICATE" and ends as "KEY"/,
