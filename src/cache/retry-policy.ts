@@ -1,4 +1,4 @@
-import type { AgentError, ErrorCode } from '../core/agent-error.ts';
+import type { AgentError, CaErrorCode, ErrorCode } from '../core/agent-error.ts';
 import { type BackoffPolicy, backoffMs } from '../runtime/backoff.ts';
 
 /** How one kind of failure is tried again. */
@@ -6,8 +6,6 @@ export interface RetryRule extends BackoffPolicy {
   /** Why so, for the table in `docs/operations.md`. */
   readonly why: string;
 }
-
-type CaErrorCode = Extract<ErrorCode, `ca-${string}`>;
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -43,8 +41,6 @@ export const RETRY_RULES = {
 
 /** What bounds the waiting, whatever the code. */
 export const RETRY_LIMITS = {
-  /** A CA that wants to be left alone for longer than this is not believed. */
-  longestRetryAfterMs: 60 * MINUTE_MS,
   /** Nobody's request is made meanwhile, but for no longer than this: it may be meant for one caller alone. */
   longestPauseMs: MINUTE_MS,
   /** No step is longer than this share of the life that is left, so that a short life sees several tries … */
@@ -88,23 +84,17 @@ export function retryDelayMs({ error, failures, lifeLeftMs = Infinity }: Failure
   // … but the first step remains: the last minute of a life is no reason to storm the CA.
   const boundMs = Math.max(firstMs, lifeLeftMs * RETRY_LIMITS.shareOfLifeLeft);
   const waitMs = backoffMs({ firstMs, longestMs: Math.min(longestMs, boundMs) }, failures, random);
-  return Math.max(askedToWaitMs(error), waitMs);
+  return Math.max(error.retryAfterMs ?? 0, waitMs);
 }
 
 /** How long to wait before the roots are read again; never shorter than the CA asked for. */
 export function rootsDelayMs(failures: number, random: number, error?: AgentError): number {
-  return Math.max(error === undefined ? 0 : askedToWaitMs(error), backoffMs(ROOTS_RULE, failures, random));
-}
-
-/** How long the CA asked not to be asked again, as far as it is believed, in whole milliseconds; 0: it did not. */
-export function askedToWaitMs({ retryAfterMs = 0 }: AgentError): number {
-  // A custom module may give anything, NaN included.
-  return retryAfterMs > 0 ? Math.ceil(Math.min(RETRY_LIMITS.longestRetryAfterMs, retryAfterMs)) : 0;
+  return Math.max(error?.retryAfterMs ?? 0, backoffMs(ROOTS_RULE, failures, random));
 }
 
 /** How long nothing at all is asked of the CA after this failure; 0: the others are not concerned. */
 export function pauseMs(error: AgentError): number {
-  return error.disposition === 'transient' ? Math.min(RETRY_LIMITS.longestPauseMs, askedToWaitMs(error)) : 0;
+  return error.disposition === 'transient' ? Math.min(RETRY_LIMITS.longestPauseMs, error.retryAfterMs ?? 0) : 0;
 }
 
 /**

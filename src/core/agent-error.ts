@@ -45,6 +45,9 @@ export type ErrorCode =
   | 'socket-unusable'
   | 'internal';
 
+/** The family that a `CaProvider` may reject with. */
+export type CaErrorCode = Extract<ErrorCode, `ca-${string}`>;
+
 /**
  * What to do about a failure: `transient` is tried again soon, `permanent` in the slow lane (an operator has
  * to act, but nothing gives up), `bug` is ours and is reported as such.
@@ -92,12 +95,20 @@ const DISPOSITIONS = {
   internal: 'bug',
 } satisfies Record<ErrorCode, Disposition>;
 
+/** Whether it is a code of the `ca-*` family. */
+export function isCaErrorCode(code: string | undefined): code is CaErrorCode {
+  return code?.startsWith('ca-') === true && Object.hasOwn(DISPOSITIONS, code);
+}
+
 export interface AgentErrorDetails {
   /** The error that led to this one. It goes to the log, never over the wire. */
   readonly cause?: unknown;
-  /** How long to wait before the next try, where the other side said so. */
-  readonly retryAfterMs?: number;
+  /** How long to wait before the next try, where the other side said so; whatever it said. */
+  readonly retryAfterMs?: number | undefined;
 }
+
+/** Who wants to be left alone for longer is not believed: an answer would silence an identity for good. */
+export const LONGEST_RETRY_AFTER_MS = 60 * 60 * 1000;
 
 /**
  * The one error class that crosses rooms.
@@ -107,18 +118,24 @@ export interface AgentErrorDetails {
  */
 export class AgentError extends Error {
   readonly code: ErrorCode;
+  /** Whole milliseconds, from 1 to `LONGEST_RETRY_AFTER_MS`; undefined: the other side did not say, or nothing sensible. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: AgentErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'AgentError';
     this.code = code;
-    this.retryAfterMs = details.retryAfterMs;
+    this.retryAfterMs = toRetryAfterMs(details.retryAfterMs);
   }
 
   get disposition(): Disposition {
     return DISPOSITIONS[this.code];
   }
+}
+
+function toRetryAfterMs(saidMs = 0): number | undefined {
+  // Not for NaN either, which a custom module may give.
+  return saidMs > 0 ? Math.ceil(Math.min(saidMs, LONGEST_RETRY_AFTER_MS)) : undefined;
 }
 
 /** Gives any thrown value as an `AgentError`; what is none yet becomes `internal` with the value as its cause. */

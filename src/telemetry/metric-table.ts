@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../core/agent-error.ts';
+import type { CaErrorCode, ErrorCode } from '../core/agent-error.ts';
 import type {
   CaOperation,
   IgnoredRoot,
@@ -29,7 +29,7 @@ export function keysOf<T extends object>(record: T): Extract<keyof T, string>[] 
   return keys;
 }
 
-type CaResult = 'ok' | Extract<ErrorCode, `ca-${string}`> | 'other';
+type CaResult = 'ok' | CaErrorCode | 'other';
 type TokenResult = 'ok' | 'remembered' | Extract<ErrorCode, `token-${string}`> | 'other';
 
 // Written as records, so that the compiler proves each list complete.

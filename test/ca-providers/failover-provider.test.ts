@@ -168,6 +168,16 @@ test('when all fail, the error is as hopeful as the most hopeful, and waits as l
   });
 });
 
+test('when all fail and a provider is broken in itself, the error is one of the ca- family all the same', async () => {
+  const world = await createWorld();
+  await world.failover.roots(never());
+  world.first.failWith(new AgentError('internal', 'a bug'));
+  world.second.failWith(new AgentError('ca-state-broken', 'sealed'));
+  await assert.rejects(sign(world), { code: 'ca-state-broken', message: /First: a bug; Second: sealed/ });
+  world.second.failWith(new AgentError('internal', 'another'));
+  await assert.rejects(sign(world), { code: 'ca-unavailable' });
+});
+
 test('an abort ends the request, and neither fails the CA nor asks the next', async () => {
   const world = await createWorld();
   await world.failover.roots(never());

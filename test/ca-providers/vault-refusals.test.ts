@@ -107,8 +107,8 @@ for (const [operation, answer, code, message] of ANSWERS) {
 
 for (const [header, retryAfterMs] of [
   ['7', 7_000],
-  ['0', 0],
-  ['999999', 600_000],
+  ['0', undefined],
+  ['999999', 3_600_000],
   ['soon', undefined],
   ['-1', undefined],
 ] as const) {
@@ -119,23 +119,41 @@ for (const [header, retryAfterMs] of [
   });
 }
 
-test('reasons that repeat a part of the token or of the request are withheld, others are quoted', async (t) => {
+test('reasons are quoted without what they repeat of the token or of the request', async (t) => {
   const world = await VaultWorld.start(t);
   const request = await world.request();
   const token = request.token.reveal();
   const pem = toPem('CERTIFICATE REQUEST', request.csr);
   for (const [operation, reason, shown] of [
     ['login', 'a line\n\u001b[31mand \u202eanother', String.raw`"a line \u001b[31mand \u202eanother"`],
-    ['login', `bad token ${token}`, '"…"'],
-    ['login', `bad token ${token.slice(-20)}`, '"…"'],
-    ['sign', `cannot parse ${pem}`, '"…"'],
-    ['sign', `cannot parse ${pem.slice(60, 90)}`, '"…"'],
+    ['login', `bad token ${token}`, '"bad token [redacted]"'],
+    ['login', `bad token ${token.slice(-20)}`, '"bad token [redacted]"'],
+    ['login', `bad token ${Buffer.from(token).toString('base64')}`, '"bad token [redacted]"'],
+    ['sign', `cannot parse ${pem.slice(60, 90)}`, '"cannot parse [redacted]"'],
+    // Of the login, and not of this request.
+    ['sign', `is ${token} the owner`, '"is [redacted] the owner"'],
     ['sign', 'spiffe://cluster.local/ns/shop/sa/web', '"spiffe://cluster.local/ns/shop/sa/web"'],
   ] as const) {
     world.server.answer = (asked) => (asked.operation === operation ? says(400, reason) : undefined);
     const error = await world.provider.sign(request, never()).catch((thrown: unknown) => thrown);
     assert.ok(error instanceof AgentError);
     assert.ok(error.message.includes(`(${shown})`), error.message);
+  }
+});
+
+test('a redirect to a host that is a piece of the token is told without the host', async (t) => {
+  const world = await VaultWorld.start(t);
+  const request = await world.request();
+  const piece = request.token
+    .reveal()
+    .replace(/[^a-z0-9]/gi, '')
+    .slice(0, 40);
+  for (const [host, shown] of [
+    ['active.vault.example:8200', /redirects to "active\.vault\.example:8200",/],
+    [`${piece}.example`, /redirects elsewhere,/],
+  ] as const) {
+    world.server.answer = () => ({ status: 307, body: {}, headers: { location: `https://${host}/v1/` } });
+    await assert.rejects(world.provider.sign(request, never()), { code: 'ca-unavailable', message: shown });
   }
 });
 

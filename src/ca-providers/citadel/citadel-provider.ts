@@ -7,6 +7,7 @@ import { toPem } from '../../keys/pem.ts';
 import { verifyIssuance } from '../../keys/verify-issuance.ts';
 import { Changes } from '../changes.ts';
 import { throwIfAborted } from '../or-aborted.ts';
+import { Secrets, withoutSecrets } from '../without-secrets.ts';
 import type { CaConnections } from './ca-connections.ts';
 import { withToken } from './call-metadata.ts';
 import { isFailedCall, toCaError } from './status-error.ts';
@@ -22,6 +23,8 @@ export class CitadelProvider implements CaProvider {
   readonly name = 'Citadel';
   readonly #connections: CaConnections;
   readonly #metadata: Metadata;
+  /** Secrets as well: some CAs want a password there. */
+  readonly #headers: Secrets;
   readonly #told: ToldRoots;
   readonly #rootChanges = new Changes();
   readonly #clock: Clock;
@@ -30,6 +33,7 @@ export class CitadelProvider implements CaProvider {
   constructor(connections: CaConnections, metadata: Metadata, clock: Clock) {
     this.#connections = connections;
     this.#metadata = metadata;
+    this.#headers = new Secrets(...Object.values(metadata.getMap()));
     this.#clock = clock;
     this.#told = new ToldRoots(clock);
   }
@@ -46,7 +50,7 @@ export class CitadelProvider implements CaProvider {
       if (this.#isGood(answer, id, csr) && this.#told.learn(answer)) this.#rootChanges.notify();
       return answer.chain;
     } catch (thrown) {
-      throw this.#toError(thrown, [token.reveal(), csrPem]);
+      throw this.#toError(thrown, new Secrets(token.reveal(), csr));
     }
   }
 
@@ -56,7 +60,7 @@ export class CitadelProvider implements CaProvider {
     try {
       await this.#connections.use(signal, (ca) => ca.reach(signal));
     } catch (thrown) {
-      throw this.#toError(thrown, []);
+      throw this.#toError(thrown);
     }
     return this.#told.current();
   }
@@ -76,9 +80,7 @@ export class CitadelProvider implements CaProvider {
     }
   }
 
-  /** The headers of all calls are secrets as well: some CAs want a password there. */
-  #toError(thrown: unknown, secrets: readonly string[]): unknown {
-    if (!isFailedCall(thrown)) return thrown;
-    return toCaError(thrown, [...secrets, ...Object.values(this.#metadata.getMap()).map(String)]);
+  #toError(thrown: unknown, ...secrets: readonly Secrets[]): unknown {
+    return isFailedCall(thrown) ? toCaError(thrown, withoutSecrets([...secrets, this.#headers])) : thrown;
   }
 }

@@ -1,7 +1,7 @@
 import { AgentError, type ErrorCode, quoteUntrusted } from '../../core/agent-error.ts';
 import { GrpcStatus, type GrpcStatusName } from '../../core/grpc-status.ts';
 import { RetryInfo, Status } from '../../gen/grpc/status.ts';
-import { withoutSecrets } from './without-secrets.ts';
+import type { Cleaner } from '../without-secrets.ts';
 
 /** What grpc-js says about a call that failed; `ServiceError` has this shape. */
 export interface FailedCall {
@@ -104,20 +104,17 @@ const OWN_WORDS: readonly { readonly sign: RegExp; readonly meaning: Meaning }[]
 /** How grpc-js dresses up what Node says. */
 const DRESSED = /^No connection established\. Last error: (?:Error(?: \[\w+\])?: )?(.*?)(?:\. Resolution note: .*)?$/s;
 
-/** A CA that asks for a longer break gets this one. */
-const LONGEST_BREAK_MS = 3_600_000;
-
 /**
- * The error for a call that failed. It quotes the server, which may say anything, without what it repeats of the secrets.
+ * The error for a call that failed. It quotes the server, which may say anything.
  *
- * @param secrets the token and the CSR of the call, and what else nobody may see
+ * @param clean takes out what the server may repeat and nobody may see
  */
-export function toCaError({ code, details, metadata }: FailedCall, secrets: readonly string[]): AgentError {
-  const words = withoutSecrets(details.replace(DRESSED, '$1').trim(), secrets);
+export function toCaError({ code, details, metadata }: FailedCall, clean: Cleaner): AgentError {
+  const words = clean(details.replace(DRESSED, '$1').trim());
   const meaning = meaningOf(code, words);
   const text = words === '' ? meaning.text : `${meaning.text}; it says ${quoteUntrusted(words)}`;
   const retryAfterMs = readRetryDelayMs(metadata.get('grpc-status-details-bin')[0]);
-  return new AgentError(meaning.code, text, retryAfterMs === undefined ? {} : { retryAfterMs });
+  return new AgentError(meaning.code, text, { retryAfterMs });
 }
 
 /**
@@ -149,8 +146,7 @@ function readRetryDelayMs(statusDetails: string | Buffer | undefined): number | 
   try {
     const info = Status.decode(statusDetails).details.find(({ typeUrl }) => typeUrl.endsWith('/google.rpc.RetryInfo'));
     const delay = info && RetryInfo.decode(info.value).retryDelay;
-    const delayMs = delay && delay.seconds * 1000 + delay.nanos / 1e6;
-    return delayMs !== undefined && delayMs > 0 ? Math.min(delayMs, LONGEST_BREAK_MS) : undefined;
+    return delay && delay.seconds * 1000 + delay.nanos / 1e6;
   } catch {
     return undefined;
   }

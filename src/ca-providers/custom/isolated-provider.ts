@@ -4,6 +4,7 @@ import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts';
 import { withTimeLimit } from '../../runtime/time-limit.ts';
 import { Changes } from '../changes.ts';
 import { orAborted, throwIfAborted } from '../or-aborted.ts';
+import { Secrets } from '../without-secrets.ts';
 import { checkChain, checkRoots } from './check-answer.ts';
 import { UnusableModule } from './load-plug-in.ts';
 import type { Question } from './plug-in-messages.ts';
@@ -61,18 +62,17 @@ export class IsolatedProvider implements CaProvider {
     return this.#name;
   }
 
-  async sign(request: SignRequest, signal: AbortSignal): Promise<DerCertificates> {
-    const { id, csr, ttlMs, token } = request;
+  async sign({ id, csr, ttlMs, token }: SignRequest, signal: AbortSignal): Promise<DerCertificates> {
     // A copy: the whole buffer that an array is a view of would go to the other thread.
     const question: Question = { kind: 'sign', spiffeId: id, csr: new Uint8Array(csr), ttlMs, token: token.reveal() };
-    return checkChain(await this.#ask(question, [request], signal));
+    return checkChain(await this.#ask(question, [new Secrets(question.token, csr)], signal));
   }
 
   async roots(signal: AbortSignal): Promise<DerCertificates> {
     return checkRoots(await this.#ask({ kind: 'roots' }, [], signal));
   }
 
-  async #ask(question: Question, secrets: readonly SignRequest[], signal: AbortSignal): Promise<unknown> {
+  async #ask(question: Question, secrets: readonly Secrets[], signal: AbortSignal): Promise<unknown> {
     throwIfAborted(signal);
     const thread = await orAborted(this.#running(), signal);
     const answer = await thread.ask(question, secrets, signal);

@@ -1,13 +1,12 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { AgentError, quoteUntrusted } from '../../core/agent-error.ts';
-import type { SignRequest } from '../../core/ca-provider.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { orAborted, throwIfAborted } from '../or-aborted.ts';
+import { type Cleaner, type Secrets, withoutSecrets } from '../without-secrets.ts';
 import { UnusableModule } from './load-plug-in.ts';
 import { type FromPlugIn, type PlugInStart, type Question, type ToPlugIn, toFailure } from './plug-in-messages.ts';
 import { toCaError } from './to-ca-error.ts';
-import { type Cleaner, withoutSecrets } from './without-secrets.ts';
 
 /** A client of a CA that needs more than this leaks. */
 const MOST_MEMORY_MB = 256;
@@ -24,10 +23,8 @@ export interface PlugInThreadParts {
   readonly onEnd: (fault: string) => void;
 }
 
-/** What the plug-in is told of a request and must not be shown. */
-type Secrets = Pick<SignRequest, 'csr' | 'token'>;
-
 interface Pending {
+  /** What the plug-in is told and must not be shown. */
   readonly secrets: readonly Secrets[];
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: AgentError) => void;

@@ -1,4 +1,4 @@
-import type { AgentError, ErrorCode } from '../../core/agent-error.ts';
+import type { AgentError, CaErrorCode, ErrorCode } from '../../core/agent-error.ts';
 
 /**
  * Whether another CA may be asked after a failure of this kind. A CA that says no has decided: another one that
@@ -13,7 +13,7 @@ const ASKS_THE_NEXT = {
   'ca-token-rejected': false,
   'ca-permission-denied': false,
   'ca-request-refused': false,
-} satisfies Record<Extract<ErrorCode, `ca-${string}`>, boolean>;
+} satisfies Record<CaErrorCode, boolean>;
 
 /** False for a refusal. True for an error that no provider may reject with: that says nothing about the request. */
 export function asksTheNext({ code }: AgentError): boolean {

@@ -1,4 +1,4 @@
-import { AgentError, toAgentError } from '../../core/agent-error.ts';
+import { AgentError, isCaErrorCode, toAgentError } from '../../core/agent-error.ts';
 import type { CaProvider, DerCertificates, SignRequest } from '../../core/ca-provider.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
@@ -103,11 +103,10 @@ export class FailoverProvider implements CaProvider {
 /** One error for all: as hopeful as the most hopeful of them, because that one decides how soon it is worth a try. */
 function allFailed(what: string, members: readonly FailoverMember[], errors: readonly AgentError[]): AgentError {
   const [first] = errors;
-  const { code = 'ca-unavailable' } = errors.find(({ disposition }) => disposition === 'transient') ?? first ?? {};
-  const told = errors.map(({ message }, index) => `${members[index]?.name}: ${message}`);
+  // A provider that rejects with anything else is broken in itself; the text tells.
+  const told = errors.filter(({ code }) => isCaErrorCode(code));
+  const { code = 'ca-unavailable' } = told.find(({ disposition }) => disposition === 'transient') ?? told[0] ?? {};
+  const texts = errors.map(({ message }, index) => `${members[index]?.name}: ${message}`);
   const retryAfterMs = Math.min(...errors.map((error) => error.retryAfterMs ?? 0));
-  return new AgentError(code, `no CA ${what}: ${told.join('; ')}`, {
-    cause: first,
-    ...(retryAfterMs > 0 && { retryAfterMs }),
-  });
+  return new AgentError(code, `no CA ${what}: ${texts.join('; ')}`, { cause: first, retryAfterMs });
 }

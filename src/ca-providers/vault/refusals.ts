@@ -148,7 +148,7 @@ const ASKED = {
 /** The error that an answer means which is not what was asked for. */
 export function toRefusal(operation: VaultOperation, answer: VaultAnswer): AgentError {
   const { status, reasons, retryAfterMs, redirectHost } = answer;
-  const details = retryAfterMs === undefined ? {} : { retryAfterMs };
+  const details = { retryAfterMs };
   if (status >= 300 && status < 400) return redirected(redirectHost);
   // A proxy on the way answers in its own words: what it refuses says nothing about roles and policies.
   const isVault = reasons !== undefined || status === 429;

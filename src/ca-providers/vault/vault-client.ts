@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { AgentError } from '../../core/agent-error.ts';
 import { Redacted } from '../../core/redacted.ts';
 import { throwIfAborted } from '../or-aborted.ts';
+import { type Cleaner, Secrets, withoutSecrets } from '../without-secrets.ts';
 import { toConnectionError } from './connection-error.ts';
 import { type Reasons, readReasons } from './reasons.ts';
 import type { VaultOptions } from './vault-options.ts';
@@ -12,6 +13,8 @@ export interface VaultRequest {
   readonly method: 'GET' | 'PUT';
   readonly path: string;
   readonly token?: Redacted<string>;
+  /** The token of the workload for which it is made; is not sent, and yet Vault may repeat it. */
+  readonly behalf?: Redacted<string>;
   /** The fields of the JSON object that is sent. */
   readonly body?: Readonly<Record<string, string | boolean | Redacted<string>>>;
 }
@@ -23,7 +26,7 @@ export interface VaultAnswer {
   /** Of an answer from 400 on; undefined where it gives none in Vault's way. */
   readonly reasons: Reasons | undefined;
   readonly retryAfterMs: number | undefined;
-  /** The host that a redirect leads to. */
+  /** The host that a redirect leads to, where it can be shown. */
   readonly redirectHost: string | undefined;
 }
 
@@ -32,8 +35,6 @@ const LARGEST_ANSWER_BYTES = 1 << 20;
 /** Shorter than the five minutes after which Vault closes an idle connection, so that none is used while it goes. */
 const IDLE_MS = 30_000;
 const MOST_IDLE_SOCKETS = 8;
-/** Longer than that, and an answer would silence an identity for good. */
-const LONGEST_RETRY_AFTER_MS = 10 * 60 * 1000;
 
 /**
  * Sends requests to one Vault. Connections are kept for the next request; idle ones neither keep the process alive
@@ -100,20 +101,28 @@ function toJson(body: NonNullable<VaultRequest['body']>): string {
   );
 }
 
-function secretsOf({ token, body = {} }: VaultRequest): Redacted<string>[] {
-  return [token, ...Object.values(body)].filter((value) => value instanceof Redacted);
+function secretsOf({ token, body = {}, behalf }: VaultRequest): Secrets {
+  const redacted = [token, behalf, ...Object.values(body)].filter((value) => value instanceof Redacted);
+  return new Secrets(...redacted.map((value) => value.reveal()));
 }
 
 function toAnswer({ statusCode = 0, headers }: IncomingMessage, text: string, request: VaultRequest): VaultAnswer {
-  const { location } = headers;
+  const clean = withoutSecrets([secretsOf(request)]);
   const seconds = /^\d{1,9}$/.exec(headers['retry-after'] ?? '')?.[0];
   return {
     status: statusCode,
     text,
-    reasons: statusCode < 400 ? undefined : readReasons(text, secretsOf(request)),
-    retryAfterMs: seconds === undefined ? undefined : Math.min(Number(seconds) * 1000, LONGEST_RETRY_AFTER_MS),
-    redirectHost: location !== undefined && URL.canParse(location) ? new URL(location).host : undefined,
+    reasons: statusCode < 400 ? undefined : readReasons(text, clean),
+    retryAfterMs: seconds === undefined ? undefined : Number(seconds) * 1000,
+    redirectHost: toHost(headers.location, clean),
   };
+}
+
+/** What stands where the host should be may be a piece of a token: then there is none. */
+function toHost(location: string | undefined, clean: Cleaner): string | undefined {
+  if (location === undefined || !URL.canParse(location)) return undefined;
+  const { host } = new URL(location);
+  return clean(host) === host ? host : undefined;
 }
 
 async function readBounded(response: AsyncIterable<Uint8Array>): Promise<string> {

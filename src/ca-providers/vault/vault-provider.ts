@@ -69,14 +69,18 @@ export class VaultProvider implements CaProvider {
     return secondAnswer;
   }
 
-  #askToSign({ csr, ttlMs }: SignRequest, { token }: VaultLogin, signal: AbortSignal): Promise<VaultAnswer> {
+  #askToSign(
+    { csr, ttlMs, token: behalf }: SignRequest,
+    { token }: VaultLogin,
+    signal: AbortSignal,
+  ): Promise<VaultAnswer> {
     const body = {
       format: 'pem',
       csr: new Redacted(toPem('CERTIFICATE REQUEST', csr)),
       ttl: `${Math.max(1, Math.floor(ttlMs / 1000))}s`,
       exclude_cn_from_sans: true,
     };
-    return this.#client.ask({ method: 'PUT', path: this.#options.signCsrPath, token, body }, signal);
+    return this.#client.ask({ method: 'PUT', path: this.#options.signCsrPath, token, behalf, body }, signal);
   }
 
   /** Read without a token: whom to trust is no secret, and peers have to know it before anybody logs in. */
