@@ -5,6 +5,8 @@ import type { AllBundlesSecret, BundleSecret } from '../core/secret.ts';
 import type { BundleStatus } from '../core/status-report.ts';
 import { sha256Hex } from '../keys/digest.ts';
 import { judgeRoots, normalizeRoots } from '../keys/roots.ts';
+import { RateWindow } from '../runtime/rate-window.ts';
+import { Seldom } from '../runtime/seldom.ts';
 import { Audience } from './audience.ts';
 import type { IssuedCertificate, TrustedRoots } from './issuer.ts';
 import { KeptRoots } from './kept-roots.ts';
@@ -14,6 +16,13 @@ import { type RootLearner, RootReader, type RootReaderParts } from './root-reade
 const PATIENCE_MS = 5000;
 
 const POLL_MS = 50;
+
+/**
+ * A bundle that changes more often than this is published with a delay, for each change is sent to every stream of the
+ * node. A replacement of the root has two or three.
+ */
+const MOST_CHANGES = 10;
+const CHANGES_WINDOW_MS = 60_000;
 
 export interface BundleKeeperParts extends RootReaderParts {
   readonly trustDomain: string;
@@ -33,6 +42,8 @@ export class BundleKeeper implements TrustedRoots, RootLearner {
   readonly #parts: BundleKeeperParts;
   readonly #reader: RootReader;
   readonly #kept = new KeptRoots();
+  readonly #changes: RateWindow;
+  readonly #seldom: Seldom;
   /** As the CA told last; empty until it has told of any. */
   #told: DerCertificates = [];
   /** As they are published; undefined while there is no bundle. */
@@ -45,6 +56,8 @@ export class BundleKeeper implements TrustedRoots, RootLearner {
   constructor(parts: BundleKeeperParts) {
     this.#parts = parts;
     this.#reader = new RootReader(parts, this);
+    this.#changes = new RateWindow(MOST_CHANGES, parts.clock, CHANGES_WINDOW_MS);
+    this.#seldom = new Seldom(parts.clock);
   }
 
   get isEmpty(): boolean {
@@ -137,6 +150,12 @@ export class BundleKeeper implements TrustedRoots, RootLearner {
     const kept = this.#kept.review(this.#told, held(), { wallMs, monotonicMs: clock.monotonic() });
     const { ders, pem, count, notAfterMs, version } = normalizeRoots([...this.#told, ...kept], wallMs);
     if (this.#roots !== undefined && version === this.#bundle?.version) return this.#roots;
+    if (!this.#changes.tryBegin() && this.#roots !== undefined) {
+      const changes = this.#seldom.again(CHANGES_WINDOW_MS);
+      if (changes !== undefined)
+        log.warn('the CA has other roots again and again; they are published later', { changes });
+      return this.#roots;
+    }
     this.#roots = ders;
     this.#bundle = { kind: 'bundle', version, trustDomain, rootsPem: pem, rootCount: count, notAfterMs };
     this.#allBundles = toAllBundles([this.#bundle]);

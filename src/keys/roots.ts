@@ -14,15 +14,25 @@ export interface NormalizedRoots {
   /** A digest of `pem`, 32 hex characters. */
   readonly version: string;
   readonly ders: DerCertificates;
-  /** How many were left out because they are not certificates, or none of a CA. */
-  readonly unusable: number;
-  /** How many were left out because they have expired. */
-  readonly expired: number;
 }
 
 /** What a CA gave as its roots, sorted by what it is worth. */
-export interface JudgedRoots extends Pick<NormalizedRoots, 'unusable' | 'expired'> {
+export interface JudgedRoots {
   readonly valid: readonly Certificate[];
+  /** How many are not certificates, or none of a CA. */
+  readonly unusable: number;
+  readonly expired: number;
+}
+
+/**
+ * The most that is trusted together, those included that only older certificates need: many times what any CA has, in
+ * the middle of a replacement too, and little for each Envoy of the node to be sent and to keep.
+ */
+export const MOST_ROOTS = { count: 100, bytes: 256 * 1024 } as const;
+
+/** Whether these are more than are trusted together. */
+export function areTooMany(ders: DerCertificates): boolean {
+  return ders.length > MOST_ROOTS.count || bytesOf(ders) > MOST_ROOTS.bytes;
 }
 
 /** Looks at each root by itself. */
@@ -35,7 +45,8 @@ export function judgeRoots(ders: DerCertificates, nowMs: number): JudgedRoots {
 /**
  * Brings what a CA gave as its roots into canonical form.
  *
- * @throws AgentError `ca-answer-invalid` when nothing usable is left: peers cannot do with an empty bundle
+ * @throws AgentError `ca-answer-invalid` when nothing usable is left, for peers cannot do with an empty bundle; and for
+ *   more than are trusted together
  */
 export function normalizeRoots(ders: DerCertificates, nowMs: number): NormalizedRoots {
   const { valid, unusable, expired } = judgeRoots(ders, nowMs);
@@ -45,6 +56,11 @@ export function normalizeRoots(ders: DerCertificates, nowMs: number): Normalized
   }
   const sorted = valid.map(({ der }) => der).sort(Buffer.compare);
   const unique = sorted.filter((der, index) => index === 0 || Buffer.compare(der, sorted[index - 1] ?? der) !== 0);
+  if (areTooMany(unique)) {
+    const found = `${unique.length} roots of ${bytesOf(unique)} bytes together`;
+    const limits = `${MOST_ROOTS.count} and ${MOST_ROOTS.bytes} bytes`;
+    throw new AgentError('ca-answer-invalid', `the CA has ${found}, and at most ${limits} are trusted at a time`);
+  }
   const pem = Buffer.from(toPemBundle('CERTIFICATE', unique));
   return {
     pem,
@@ -52,9 +68,11 @@ export function normalizeRoots(ders: DerCertificates, nowMs: number): Normalized
     notAfterMs: Math.min(...valid.map(({ notAfterMs }) => notAfterMs)),
     version: sha256Hex(pem).slice(0, 32),
     ders: unique,
-    unusable,
-    expired,
   };
+}
+
+function bytesOf(ders: DerCertificates): number {
+  return ders.reduce((sum, { length }) => sum + length, 0);
 }
 
 function parseCa(der: Uint8Array): Certificate[] {

@@ -10,13 +10,14 @@ export interface Reservation extends Disposable {
 }
 
 /**
- * Lets at most so many things begin within any second, by the monotonic clock. It remembers when the last ones
+ * Lets at most so many things begin within any second (or window of another length), by the monotonic clock. It remembers when the last ones
  * began, where a token bucket of the same rate would let twice as many begin in its first second. What is reserved
  * counts already: whatever time passes before it begins, no second sees more.
  */
 export class RateWindow {
   readonly #limit: number;
   readonly #clock: Clock;
+  readonly #windowMs: number;
   /** A ring of the newest beginnings, as long as the limit at most. */
   readonly #beganAtMs: number[] = [];
   /** Where the next beginning goes. */
@@ -24,15 +25,23 @@ export class RateWindow {
   #reserved = 0;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(limit: number, clock: Clock) {
+  constructor(limit: number, clock: Clock, windowMs = WINDOW_MS) {
     this.#limit = limit;
     this.#clock = clock;
+    this.#windowMs = windowMs;
   }
 
   /** How long to wait before the next reservation, at least; 0: it may be made now. */
   get waitMs(): number {
     const nowMs = this.#clock.monotonic();
     return Math.max(0, this.#freeAtMs(nowMs) - nowMs, this.#pausedUntilMs - nowMs);
+  }
+
+  /** Begins one thing where that may be now, without a reservation; gives whether it was. */
+  tryBegin(): boolean {
+    if (this.waitMs > 0) return false;
+    this.#note();
+    return true;
   }
 
   reserve(): Reservation {
@@ -63,8 +72,8 @@ export class RateWindow {
   #freeAtMs(nowMs: number): number {
     const free = this.#limit - this.#reserved;
     // None of the reserved ones has begun, so none stops counting before a second has passed.
-    if (free <= 0) return nowMs + WINDOW_MS;
+    if (free <= 0) return nowMs + this.#windowMs;
     const atMs = this.#beganAtMs[(this.#next - free + this.#limit) % this.#limit];
-    return atMs === undefined ? nowMs : atMs + WINDOW_MS;
+    return atMs === undefined ? nowMs : atMs + this.#windowMs;
   }
 }

@@ -60,6 +60,32 @@ test('a CA that is down takes no bundle away', async () => {
   assert.equal(listener.served, listener.last);
 });
 
+test('a CA with new roots again and again is pushed ten times a minute at most, and all of them in the end', async () => {
+  await using world = await CacheWorld.start();
+  const listener = world.listenToBundle();
+  const add = async (): Promise<void> => {
+    world.ca.addRoots([(await MemoryCa.create(new FakeClock())).rootDer]);
+    await settle();
+  };
+  for (let change = 0; change < 25; change++) await add();
+  // The first bundle was one of the ten.
+  assert.equal(listener.changes, 9);
+  assert.equal(world.bundles.bundle?.rootCount, 10);
+  assert.equal(world.log.events.filter(({ message }) => /again and again/.test(message)).length, 1);
+  await world.clock.advance(minutes(10));
+  assert.equal(listener.changes, 10);
+  assert.equal(world.bundles.bundle?.rootCount, 26);
+});
+
+test('more roots than are trusted together replace nothing', async () => {
+  await using world = await CacheWorld.start();
+  const { bundle } = world.bundles;
+  const many = await Promise.all(Array.from({ length: 101 }, () => MemoryCa.create(new FakeClock())));
+  world.ca.addRoots(many.map(({ rootDer }) => rootDer));
+  await world.clock.advance(minutes(30));
+  assert.equal(world.bundles.bundle, bundle);
+});
+
 test('roots that cannot be used replace nothing', async () => {
   await using world = await CacheWorld.start();
   const { bundle } = world.bundles;

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { utcMs } from '../../src/core/calendar.ts';
 import { parsePem } from '../../src/keys/pem.ts';
-import { normalizeRoots } from '../../src/keys/roots.ts';
+import { areTooMany, judgeRoots, MOST_ROOTS, normalizeRoots } from '../../src/keys/roots.ts';
 import { loadChain, loadRoots, nowMs } from '../vectors/issuance-vectors.ts';
 
 // Two that are valid until 2060 and one that has expired in May 2030, a month before `nowMs`; the last is good too.
@@ -41,13 +41,28 @@ test('the version changes with the content and with nothing else', () => {
 test('what has expired, is none of a CA or no certificate at all is left out and counted', () => {
   const roots = normalizeRoots([garbage, ecdsa, leaf, expired], nowMs);
   assert.deepEqual(roots.ders, [ecdsa]);
-  assert.equal(roots.expired, 1);
-  assert.equal(roots.unusable, 2);
+  const { expired: gone, unusable } = judgeRoots([garbage, ecdsa, leaf, expired], nowMs);
+  assert.deepEqual([gone, unusable], [1, 2]);
 });
 
 test('the bundle expires with its first certificate', () => {
   assert.equal(normalizeRoots([ecdsa], nowMs).notAfterMs, utcMs(2060, 1, 1));
   assert.equal(normalizeRoots([ecdsa, intermediate], nowMs).notAfterMs, utcMs(2031, 1, 1));
+});
+
+test('more roots or bytes than are trusted together are an error that says the limits', () => {
+  assert.equal(areTooMany([new Uint8Array(MOST_ROOTS.bytes)]), false);
+  assert.equal(areTooMany([new Uint8Array(MOST_ROOTS.bytes), new Uint8Array(1)]), true);
+  assert.equal(areTooMany(Array.from({ length: MOST_ROOTS.count }, () => ecdsa)), false);
+  assert.equal(areTooMany(Array.from({ length: MOST_ROOTS.count + 1 }, () => ecdsa)), true);
+  // Equal ones are one.
+  assert.equal(
+    normalizeRoots(
+      Array.from({ length: 1000 }, () => ecdsa),
+      nowMs,
+    ).count,
+    1,
+  );
 });
 
 describe('an error instead of an empty bundle', () => {

@@ -1,9 +1,7 @@
 import type { DerCertificates } from '../../core/ca-provider.ts';
 import type { Clock } from '../../core/clock.ts';
+import { areTooMany } from '../../keys/roots.ts';
 import type { CaAnswer } from './wire.ts';
-
-/** A bound on what a CA can make the agent remember. */
-const MOST_ROOTS = 50;
 
 interface ToldRoot {
   readonly der: Uint8Array;
@@ -41,7 +39,12 @@ export class ToldRoots {
       told.delete(key);
       told.set(key, { der, neededUntilMs, isNewest: true });
     }
-    this.#told = new Map([...told].slice(-MOST_ROOTS));
+    // The oldest go first where a CA tells of more than anybody is to trust.
+    for (const key of told.keys()) {
+      if (!areTooMany([...told.values()].map(({ der }) => der))) break;
+      told.delete(key);
+    }
+    this.#told = told;
     const after = this.#needed();
     return after.size !== before.size || [...after.keys()].some((key) => !before.has(key));
   }

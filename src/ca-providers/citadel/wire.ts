@@ -4,6 +4,7 @@ import { IstioCertificateRequest, IstioCertificateResponse } from '../../gen/ist
 import { type Certificate, sameBytes } from '../../keys/certificate.ts';
 import { isKnownSignedBy, parseIssuerCertificate, parseLeafCertificate } from '../../keys/known-certificates.ts';
 import { parsePem } from '../../keys/pem.ts';
+import { areTooMany } from '../../keys/roots.ts';
 
 /** A bound on the work for an answer: the longest chains have ten, and bundles of roots not many more. */
 const MOST_CERTIFICATES = 50;
@@ -46,6 +47,7 @@ export function decodeAnswer(bytes: Uint8Array): CaAnswer {
   const chain = elements.slice(0, -1).flatMap((element) => parsePem(element, 'CERTIFICATE'));
   if (chain.length + last.length > MOST_CERTIFICATES) throw invalid(`${chain.length + last.length} certificates`);
   const roots = takeIntermediates(chain, last);
+  if (areTooMany(roots)) throw invalid('larger roots than can be trusted');
   const [leaf = new Uint8Array()] = chain;
   return {
     chain: chain.filter((der) => !roots.some((root) => sameBytes(root, der))),

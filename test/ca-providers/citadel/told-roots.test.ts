@@ -78,6 +78,12 @@ test('the newest roots stay, however long nobody has asked for a certificate', a
 test('a CA with a new root in each answer is remembered to a limit', () => {
   const { learn, current } = start();
   for (let index = 0; index < 500; index++) learn([Buffer.from(`<${index}>`)]);
-  assert.equal(current().match(/</g)?.length, 50);
+  assert.equal(current().match(/</g)?.length, 100);
   assert.match(current(), /<499>/);
+});
+
+test('large roots are remembered to a limit of bytes', () => {
+  const { learn, current } = start();
+  for (let index = 0; index < 10; index++) learn([Buffer.from(`<${index}${'x'.repeat(100_000)}>`)]);
+  assert.deepEqual(current().match(/<\d/g), ['<8', '<9']);
 });
