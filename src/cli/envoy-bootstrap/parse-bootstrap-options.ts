@@ -3,7 +3,8 @@ import { AgentError, quoteUntrusted, toAgentError } from '../../core/agent-error
 import { isTrustDomain, parseSpiffeId } from '../../core/spiffe-id.ts';
 import type { CommandIo } from '../command.ts';
 import { type Address, parseAddress } from './address.ts';
-import { type AcceptedPeers, type BootstrapOptions, GRPC_CLIENTS, ROLES, SDS_MODES } from './bootstrap-options.ts';
+import { type AccessFlags, absolute, oneOf, toAgentAccess } from './agent-access.ts';
+import { type AcceptedPeers, type BootstrapOptions, ROLES } from './bootstrap-options.ts';
 
 /** What the command line asks for: a bootstrap, or the secret file that one refers to. */
 export interface EnvoyConfigRequest {
@@ -13,7 +14,7 @@ export interface EnvoyConfigRequest {
 }
 
 const FLAGS = {
-  mode: { type: 'string', default: 'google-grpc' },
+  mode: { type: 'string' },
   'grpc-client': { type: 'string' },
   socket: { type: 'string' },
   'token-file': { type: 'string', default: '/var/run/secrets/tokens/istio-token' },
@@ -42,17 +43,12 @@ const FLAGS = {
 /** Understands the flags of `envoy-config`, or rejects them all at once with `settings-invalid`. */
 export function parseBootstrapOptions(argv: readonly string[], env: CommandIo['env']): EnvoyConfigRequest {
   const flags = parseFlags(argv);
-  const { SDS_UDS_PATH, TRUST_DOMAIN } = env;
+  const { TRUST_DOMAIN } = env;
   const faults: string[] = [];
-  const mode = oneOf(faults, '--mode', flags.mode, SDS_MODES);
-  const grpcClient = flags['grpc-client'] ?? (mode === 'envoy-grpc' ? 'envoy-grpc' : 'google-grpc');
   const bootstrap: BootstrapOptions = {
     access: {
-      mode,
-      grpcClient: oneOf(faults, '--grpc-client', grpcClient, GRPC_CLIENTS),
-      socketPath: absolute(faults, '--socket', flags.socket ?? SDS_UDS_PATH ?? '/var/run/sds/uds_path'),
+      ...toAgentAccess(faults, toAccessFlags(flags), env),
       tokenFile: absolute(faults, '--token-file', flags['token-file']),
-      tokenSecretFile: absolute(faults, '--token-secret-file', flags['token-secret-file']),
     },
     nodeId: flags['node-id'],
     nodeCluster: flags.cluster,
@@ -67,9 +63,6 @@ export function parseBootstrapOptions(argv: readonly string[], env: CommandIo['e
     upstream: connectTo(faults, '--upstream', flags.upstream),
     requestsPerConnection: toCount(faults, '--requests-per-connection', flags['requests-per-connection']),
   };
-  if (mode.endsWith('-grpc') && mode !== grpcClient) {
-    faults.push(`--grpc-client ${grpcClient} contradicts --mode ${mode}: leave one of them out`);
-  }
   if (faults.length > 0) throw new AgentError('settings-invalid', faults.join('\n'));
   return { bootstrap, json: flags.json, printTokenSecret: flags['print-token-secret'] };
 }
@@ -84,18 +77,9 @@ function parseFlags(argv: readonly string[]) {
   }
 }
 
-/** The value if it is allowed; else a fault, and the first allowed one to go on with. */
-function oneOf<T extends string>(faults: string[], flag: string, value: string, allowed: readonly [T, ...T[]]): T {
-  const found = allowed.find((one) => one === value);
-  if (found === undefined) faults.push(`${flag} is ${quoteUntrusted(value)}: it must be one of ${allowed.join(', ')}`);
-  return found ?? allowed[0];
-}
-
-function absolute<T extends string | undefined>(faults: string[], flag: string, path: T): T {
-  if (path !== undefined && !path.startsWith('/')) {
-    faults.push(`${flag} is ${quoteUntrusted(path)}: it must be an absolute path, as Envoy may run elsewhere`);
-  }
-  return path;
+function toAccessFlags(flags: ReturnType<typeof parseFlags>): AccessFlags {
+  const { mode, socket, 'grpc-client': grpcClient, 'token-secret-file': tokenSecretFile } = flags;
+  return { mode, grpcClient, socket, tokenSecretFile };
 }
 
 function listenOn(faults: string[], what: string, host: string, port: string): Address {
