@@ -5,6 +5,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<str
   ['run', async () => (await import('./run.ts')).run],
   ['token', async () => (await import('./token.ts')).token],
   ['envoy-config', async () => (await import('./envoy-config.ts')).envoyConfig],
+  ['migrate', async () => (await import('./migrate.ts')).migrate],
   ['fetch', async () => (await import('./fetch.ts')).fetch],
   ['status', async () => (await import('./status.ts')).status],
   ['rotate', async () => (await import('./rotate.ts')).rotate],

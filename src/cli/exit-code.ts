@@ -4,6 +4,8 @@ import { toAgentError } from '../core/agent-error.ts';
 export const ExitCode = {
   /** Done, or asked to stop. */
   ok: 0,
+  /** Done, but not all of it, where that was demanded: `migrate --strict`. */
+  incomplete: 1,
   /** A flag or an argument that is not understood. */
   usage: 64,
   /** A setting with a value that is not allowed. */

@@ -86,7 +86,7 @@ test('help is asked for with --help or -h, anywhere before a lone --', () => {
   assert.equal(asksForHelp(['help']), false);
 });
 
-test('exit statuses are 64 for settings, 69 for what is out of reach, 70 for bugs', () => {
+test('exit statuses are 1 for what is not whole, 64 for settings, 69 for what is out of reach, 70 for bugs', () => {
   const statusOf = (code: ErrorCode): number => toExitCode(new AgentError(code, code));
   assert.equal(statusOf('settings-invalid'), 64);
   assert.equal(statusOf('socket-unusable'), 69);
@@ -94,5 +94,5 @@ test('exit statuses are 64 for settings, 69 for what is out of reach, 70 for bug
   assert.equal(statusOf('token-verifier-unavailable'), 69);
   assert.equal(statusOf('internal'), 70);
   assert.equal(toExitCode(new TypeError('x')), 70);
-  assert.deepEqual({ ...ExitCode }, { ok: 0, usage: 64, settings: 64, unavailable: 69, software: 70 });
+  assert.deepEqual({ ...ExitCode }, { ok: 0, incomplete: 1, usage: 64, settings: 64, unavailable: 69, software: 70 });
 });
