@@ -3,24 +3,26 @@ import { dirname, join, relative } from 'node:path';
 import { REPOSITORY } from './ensure/repository.mjs';
 
 /**
- * Verifies every relative link of the Markdown files at the root and in docs/: the file is there, and the heading too
- * where one is named. A link to a test file or a contract suite says a test's name, in which `…` stands for what varies; that test has to
- * be there. A block of shell commands that begins with `# examples/…` has to be what that script holds below its
- * first line.
+ * Verifies every relative link of the Markdown files at the root, in docs/ and in examples/: the file is there, and the
+ * heading too where one is named. A link to a test file or a contract suite says a test's name, in which `…` stands for
+ * what varies; that test has to be there. A block of shell commands that begins with `# examples/…` has to be what that
+ * script holds below its first line; a block of YAML that begins so has to be a part of that file, at any indentation.
  */
 const TEST_FILE = /\.test\.ts$|\/test\/contracts\/[^/]+\.ts$/;
 const LINK = /!?\[([^\]]*)\]\(([^()\s]+)\)/g;
 
-const EXAMPLE = /^```sh\n# (examples\/\S+)\n([\s\S]*?)^```$/gm;
+const EXAMPLE = /^```(sh|yaml)\n# (examples\/\S+)\n([\s\S]*?)^```$/gm;
 
 const faults = markdownFiles().flatMap((file) => [...faultsOf(file), ...exampleFaultsOf(file)]);
 for (const fault of faults) console.error(fault);
 if (faults.length > 0) process.exitCode = 1;
 
 function markdownFiles() {
-  const root = readdirSync(REPOSITORY).filter((name) => name.endsWith('.md'));
-  const docs = readdirSync(join(REPOSITORY, 'docs'), { recursive: true }).filter((name) => name.endsWith('.md'));
-  return [...root, ...docs.map((name) => join('docs', name))].map((name) => join(REPOSITORY, name));
+  const within = (directory, options) =>
+    readdirSync(join(REPOSITORY, directory), options)
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(REPOSITORY, directory, name));
+  return [within('.'), within('docs', { recursive: true }), within('examples', { recursive: true })].flat();
 }
 
 function faultsOf(file) {
@@ -36,10 +38,22 @@ function faultsOf(file) {
 }
 
 function exampleFaultsOf(file) {
-  const examples = Array.from(readFileSync(file, 'utf8').matchAll(EXAMPLE), ([, path, shown]) => ({ path, shown }));
-  return examples
-    .filter(({ path, shown }) => shown !== commandsOf(join(REPOSITORY, path)))
-    .map(({ path }) => `${relative(REPOSITORY, file)}: the commands are not those of ${path}`);
+  return Array.from(readFileSync(file, 'utf8').matchAll(EXAMPLE), ([, language, path, shown]) => {
+    const example = join(REPOSITORY, path);
+    const same = language === 'sh' ? shown === commandsOf(example) : isPartOf(example, shown);
+    return same ? [] : [`${relative(REPOSITORY, file)}: this is not what ${path} says`];
+  }).flat();
+}
+
+/** Whether the lines follow each other in the file, all of them further to the right by the same width. */
+function isPartOf(path, shown) {
+  if (!existsSync(path)) return false;
+  const lines = readFileSync(path, 'utf8').split('\n');
+  const wanted = shown.trimEnd().split('\n');
+  return lines.some((first, start) => {
+    const indent = first.slice(0, first.length - first.trimStart().length);
+    return wanted.every((line, index) => lines[start + index] === (line === '' ? '' : indent + line));
+  });
 }
 
 /** Without the line that names the shell. */
