@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { joined } from './ca-providers/failover/joined.ts';
 import { type LoadedCaProvider, loadCaProviders } from './ca-providers/registry.ts';
 import { BundleKeeper } from './cache/bundle-keeper.ts';
@@ -25,6 +26,7 @@ import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
 import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import { randomHex } from './keys/random.ts';
+import { lazyKubernetes } from './kubernetes/lazy-kubernetes.ts';
 import { aborted } from './runtime/aborted.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
@@ -165,6 +167,8 @@ export class Agent implements AgentView, AgentControl {
    */
   static async load(parts: AgentParts): Promise<Agent> {
     const life = new AbortController();
+    // Each verification and request that is under way listens to it.
+    setMaxListeners(0, life.signal);
     try {
       return await Agent.#loadFor(life, parts);
     } catch (thrown) {
@@ -177,8 +181,17 @@ export class Agent implements AgentView, AgentControl {
     const { settings, clock, log, version } = parts;
     const metrics = createMetrics({ clock, version });
     const { stateDir, identity } = settings;
+    const kubernetes = lazyKubernetes(settings.kubernetes, clock);
+    const tokenReviewer = kubernetes && (() => kubernetes.tokenReviewer());
     // Before the CA, whose first start writes its keys: a verifier that cannot be had leaves none behind.
-    const verifier = await loadTokenVerifier({ ...identity, stateDir, clock, log, lifetime: life.signal });
+    const verifier = await loadTokenVerifier({
+      ...identity,
+      tokenReviewer,
+      stateDir,
+      clock,
+      log,
+      lifetime: life.signal,
+    });
     const loaded = parts.ca === undefined ? await loadCas(parts, life.signal) : [parts.ca];
     const meter = metrics.token;
     const tokens = new TokenAuthenticator({

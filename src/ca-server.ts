@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { EmbeddedProvider } from './ca-providers/embedded/embedded-provider.ts';
 import { loadEmbeddedProvider } from './ca-providers/embedded/load-embedded-provider.ts';
 import { IssuedServerCertificate } from './ca-service/issued-server-certificate.ts';
@@ -19,6 +20,7 @@ import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import type { SubjectAltName } from './keys/subject-alt-name.ts';
 import { applyConfigMap } from './kubernetes/apply-config-map.ts';
 import { KubernetesClient } from './kubernetes/kubernetes-client.ts';
+import { lazyKubernetes } from './kubernetes/lazy-kubernetes.ts';
 import { repeat } from './runtime/repeat.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import { createHealthMethods } from './telemetry/grpc-health.ts';
@@ -162,12 +164,16 @@ export class CaServer implements AgentView, AgentControl {
   static async load(parts: CaServerParts): Promise<CaServer> {
     const { settings, clock, log, version } = parts;
     const { stateDir, identity } = settings;
+    const kubernetes = lazyKubernetes(settings.kubernetes, clock);
+    const tokenReviewer = kubernetes && (() => kubernetes.tokenReviewer());
     const { trustDomain } = identity;
     const metrics = createMetrics({ clock, version });
     const life = new AbortController();
+    // Each verification and request that is under way listens to it.
+    setMaxListeners(0, life.signal);
     const lifetime = life.signal;
     // Before the CA, whose first start writes its keys: a verifier that cannot be had leaves none behind.
-    const verifier = await loadTokenVerifier({ ...identity, stateDir, clock, log, lifetime });
+    const verifier = await loadTokenVerifier({ ...identity, tokenReviewer, stateDir, clock, log, lifetime });
     const provider = await loadEmbeddedProvider({ stateDir, trustDomain, clock, log });
     const meter = metrics.token;
     const authenticator = new TokenAuthenticator({

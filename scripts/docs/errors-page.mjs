@@ -39,8 +39,8 @@ const TEXTS = {
     'Make sure that the token file is replaced in time and that Envoy reads it again; see [operations.md](operations.md#token-expiry).',
   ],
   'token-verifier-unavailable': [
-    'The agent cannot tell whether a token is good: the key set cannot be read, or the key file of the development issuer is broken or readable by others.',
-    'Look at `TOKEN_JWKS` and the way to it, or at the file that the message names.',
+    'The agent cannot tell whether a token is good: the API server does not review it, the key set cannot be read, or the key file of the development issuer is broken or readable by others.',
+    'Look at `TOKEN_JWKS` or the API server and the way to it, or at the file that the message names.',
   ],
   'peer-unknown': [
     'With `PEER_ATTESTATION=enforce`: the kernel does not tell which pod the process that connected is in. It is gone, the agent cannot see it, or its cgroup names no pod clearly; the message says which.',

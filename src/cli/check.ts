@@ -9,6 +9,7 @@ import { seesNode } from '../identity/attestation/sees-node.ts';
 import { loadTokenVerifier } from '../identity/load-token-verifier.ts';
 import { probeVerifier } from '../identity/probe-verifier.ts';
 import { normalizeRoots } from '../keys/roots.ts';
+import { lazyKubernetes } from '../kubernetes/lazy-kubernetes.ts';
 import { systemClock } from '../runtime/system-clock.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -97,11 +98,13 @@ async function checkRoots(provider: CaProvider, timeoutMs: number, signal: Abort
 
 async function checkVerifier(settings: Settings, lifetime: AbortSignal): Promise<string> {
   const { identity, stateDir } = settings;
+  const kubernetes = lazyKubernetes(settings.kubernetes, systemClock);
+  const tokenReviewer = kubernetes && (() => kubernetes.tokenReviewer());
   const names = identity.verifiers.join(', ');
   const untouched = await stateNote(settings, identity.verifiers.includes('embedded'));
   if (untouched !== undefined) return untouched;
   const log = createLogger({ level: 'error', format: 'text', destination: { write: () => undefined } });
-  const verifier = await loadTokenVerifier({ ...identity, stateDir, clock: systemClock, log, lifetime });
+  const verifier = await loadTokenVerifier({ ...identity, tokenReviewer, stateDir, clock: systemClock, log, lifetime });
   await probeVerifier(verifier, lifetime).catch((thrown: unknown) => {
     const { code, message } = toAgentError(thrown);
     const { jwks } = identity;

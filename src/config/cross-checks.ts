@@ -4,7 +4,7 @@ import { KNOWN_PROVIDERS } from './ca-settings.ts';
 import type { Conflict } from './conflict.ts';
 import { nearestName } from './nearest-name.ts';
 import type { SettingValues } from './sections.ts';
-import type { VerifierName } from './settings.ts';
+import type { KubernetesSettings, VerifierName } from './settings.ts';
 import { workloadApiConflicts } from './workload-api-conflicts.ts';
 
 /** Every conflict between these values. */
@@ -12,11 +12,13 @@ export function findConflicts(
   values: SettingValues,
   verifiers: readonly VerifierName[],
   inCluster: boolean,
+  { api }: KubernetesSettings,
 ): readonly Conflict[] {
   return [
     unknownProviders(values),
     missingVerifier(values, verifiers),
-    missingKeySet(values, verifiers),
+    api === undefined ? missingKeySet(values, verifiers) : undefined,
+    api === undefined ? missingApiServer(verifiers) : undefined,
     ambiguousNames(values),
     sharedDirectory(values, 'SDS_UDS_PATH'),
     sharedDirectory(values, 'WORKLOAD_API_UDS_PATH'),
@@ -45,7 +47,7 @@ function missingVerifier(values: SettingValues, verifiers: readonly VerifierName
     names: ['TOKEN_VERIFIER', 'CA_PROVIDER'],
     text:
       'TOKEN_VERIFIER is not set, and has no default outside a Kubernetes cluster with a CA_PROVIDER other than ' +
-      'Embedded; choose jwks or embedded (kubernetes is not in this build yet)',
+      'Embedded; choose kubernetes, jwks or embedded',
   };
 }
 
@@ -54,6 +56,14 @@ function missingKeySet({ TOKEN_JWKS }: SettingValues, verifiers: readonly Verifi
   return {
     names: ['TOKEN_JWKS', 'TOKEN_VERIFIER'],
     text: "TOKEN_JWKS is not set, but TOKEN_VERIFIER has jwks; set it to a file or an https URL with the issuer's keys",
+  };
+}
+
+function missingApiServer(verifiers: readonly VerifierName[]): Conflict | undefined {
+  if (!verifiers.includes('kubernetes')) return undefined;
+  return {
+    names: ['KUBERNETES_API_SERVER', 'TOKEN_VERIFIER'],
+    text: 'TOKEN_VERIFIER has kubernetes, but this is no cluster, and KUBERNETES_API_SERVER is not set; set it',
   };
 }
 

@@ -28,11 +28,14 @@ export const identityShape = {
       '`kubernetes` in a cluster, else `embedded` where CA_PROVIDER has `Embedded`',
     ),
     '',
-    "who verifies callers' tokens: a TokenReview, a JSON Web Key Set, the development issuer; several: one has to accept",
+    "who verifies callers' tokens: a TokenReview, a JSON Web Key Set, the development issuer; several: one has to accept, but `jwks` behind `kubernetes` is asked only while the API server cannot be reached",
   ),
   TOKEN_AUDIENCES: setting(listOf(text('an audience')), 'istio-ca', 'a token must be made for one of these'),
   TOKEN_JWKS: setting(
-    orEmpty(kindOf('the path of a file, or a URL: https, or http to a loopback address', parseJwksLocation)),
+    orEmpty(
+      kindOf('the path of a file, or a URL: https, or http to a loopback address', parseJwksLocation),
+      'the keys of the cluster, from its API server',
+    ),
     '',
     'the public keys that verify tokens (`jwks`)',
   ),

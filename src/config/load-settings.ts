@@ -58,7 +58,8 @@ export function toSettings(
   const { KUBERNETES_SERVICE_HOST = '' } = env;
   const inCluster = KUBERNETES_SERVICE_HOST !== '';
   const verifiers = values.TOKEN_VERIFIER ?? defaultVerifiers(inCluster, values.CA_PROVIDER);
-  for (const { names, text } of findConflicts(values, verifiers, inCluster)) {
+  const kubernetes = toKubernetesSettings(values, env);
+  for (const { names, text } of findConflicts(values, verifiers, inCluster, kubernetes)) {
     if (!names.some((name) => wrong.has(name))) faults.push(text);
   }
   if (faults.length > 0) throw invalidSettings(faults);

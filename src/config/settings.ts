@@ -68,7 +68,7 @@ export interface IdentitySettings {
   readonly verifiers: readonly VerifierName[];
   /** A token must be made for one of these. Never empty. */
   readonly audiences: readonly string[];
-  /** Always there when `verifiers` has `jwks`. */
+  /** Undefined: the keys of the cluster, where there is one. */
   readonly jwks: JwksLocation | undefined;
   /** The `iss` that a token must have; undefined: any whose keys are in the key set. */
   readonly issuer: string | undefined;

@@ -7,6 +7,8 @@ export interface VerifiedToken {
   readonly expiresAtMs: number;
   /** The UID of the pod that the token is bound to, where it is bound to one. */
   readonly podUid?: string;
+  /** How long the verdict may be remembered, at most; absent: until the token expires. */
+  readonly goodForMs?: number;
 }
 
 /**
@@ -23,4 +25,9 @@ export interface TokenVerifier {
   /** The verifier's name as in `TOKEN_VERIFIER`; a metric label. */
   readonly name: string;
   verify(token: Token, signal: AbortSignal): Promise<VerifiedToken>;
+  /**
+   * Rejects with `token-verifier-unavailable` when it cannot tell good tokens from bad ones now. Without it, it is given
+   * a token that nobody has signed.
+   */
+  probe?(signal: AbortSignal): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { AgentError, type ErrorCode } from '../core/agent-error.ts';
 import type { TokenVerifier } from '../core/token-verifier.ts';
+import { probeAll } from './probe-verifier.ts';
 
 /** Which of several verifiers' errors to tell, the most telling first: one may yet accept it; one knew it once. */
 const TELLING: readonly ErrorCode[] = ['token-verifier-unavailable', 'token-expired', 'token-rejected'];
@@ -10,6 +11,7 @@ export function firstAccepting(first: TokenVerifier, ...others: readonly TokenVe
   const verifiers = [first, ...others];
   return {
     name: verifiers.map(({ name }) => name).join(','),
+    probe: (signal) => probeAll(verifiers, signal),
     async verify(token, signal) {
       const errors: AgentError[] = [];
       for (const verifier of verifiers) {

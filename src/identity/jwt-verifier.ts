@@ -1,4 +1,3 @@
-import { decodeProtectedHeader } from 'jose/decode/protected_header';
 import { JWSSignatureVerificationFailed } from 'jose/errors';
 import { compactVerify } from 'jose/jws/compact/verify';
 import { AgentError } from '../core/agent-error.ts';
@@ -7,6 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import type { TokenVerifier, VerifiedToken } from '../core/token-verifier.ts';
 import { isSignatureAlgorithm, type PublicKey, type TokenHeader } from './public-key.ts';
 import { type Claims, type TokenExpectations, toVerifiedToken } from './service-account-claims.ts';
+import { parseClaims, parseTokenHeader } from './token-parts.ts';
 
 /** Finds the keys that may have signed a token. */
 export interface KeyFinder {
@@ -46,20 +46,14 @@ export class JwtVerifier implements TokenVerifier {
 }
 
 function parseHeader(text: string): TokenHeader {
-  const { alg, kid } = decodeHeader(text);
+  const { alg, kid } = parseTokenHeader(text);
   if (!isSignatureAlgorithm(alg)) {
     throw new AgentError('token-rejected', 'the token is not accepted: its algorithm is not an asymmetric one');
   }
-  if (kid !== undefined && typeof kid !== 'string') throw malformed('its key id is no text');
-  return { alg, kid };
-}
-
-function decodeHeader(text: string): { readonly alg?: unknown; readonly kid?: unknown } {
-  try {
-    return decodeProtectedHeader(text);
-  } catch {
-    throw malformed('its header is not base64url of a JSON object');
+  if (kid !== undefined && typeof kid !== 'string') {
+    throw new AgentError('token-malformed', 'the token is malformed: its key id is no text');
   }
+  return { alg, kid };
 }
 
 async function verifySignature(text: string, { alg }: TokenHeader, keys: readonly PublicKey[]): Promise<Claims> {
@@ -75,23 +69,4 @@ async function verifySignature(text: string, { alg }: TokenHeader, keys: readonl
     }
   }
   throw new AgentError('token-rejected', `the token is not accepted: ${why}`);
-}
-
-function parseClaims(payload: Uint8Array): Claims {
-  const claims = parseJson(new TextDecoder().decode(payload));
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims))
-    throw malformed('its claims are no object');
-  return Object.fromEntries(Object.entries(claims));
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw malformed('its claims are not JSON');
-  }
-}
-
-function malformed(why: string): AgentError {
-  return new AgentError('token-malformed', `the token is malformed: ${why}`);
 }

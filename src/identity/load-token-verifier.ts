@@ -1,20 +1,25 @@
 import { AgentError } from '../core/agent-error.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { TokenReviewer } from '../core/token-reviewer.ts';
 import type { TokenVerifier } from '../core/token-verifier.ts';
 import { firstAccepting } from './first-accepting.ts';
 import type { JwksVerifierOptions } from './jwks-verifier.ts';
+import { stoodInFor } from './stood-in-for.ts';
 
 type VerifierName = TokenVerifierSettings['verifiers'][number];
 
 /** The part of the settings that says who verifies tokens. */
 export interface TokenVerifierSettings {
-  /** As in `TOKEN_VERIFIER`; one has to accept. */
+  /** As in `TOKEN_VERIFIER`; one has to accept, but `jwks` behind `kubernetes` only stands in for it. */
   readonly verifiers: readonly ('kubernetes' | 'jwks' | 'embedded')[];
   readonly trustDomain: string;
   readonly audiences: readonly string[];
   readonly issuer: string | undefined;
-  readonly jwks: JwksVerifierOptions['jwks'] | undefined;
+  /** Undefined: the key set of the cluster. */
+  readonly jwks: Exclude<JwksVerifierOptions['jwks'], { kind: 'source' }> | undefined;
+  /** Gives what asks the API server; undefined where there is none. */
+  readonly tokenReviewer: (() => Promise<TokenReviewer>) | undefined;
   readonly stateDir: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -25,12 +30,11 @@ export interface TokenVerifierSettings {
 /**
  * Makes the verifier that the settings name. Only those that are named are imported.
  *
- * @throws AgentError `settings-invalid` for one that this build lacks, `token-verifier-unavailable` for broken state
+ * @throws AgentError `settings-invalid` for one that lacks a setting, `token-verifier-unavailable` for broken state
  */
 export async function loadTokenVerifier(settings: TokenVerifierSettings): Promise<TokenVerifier> {
-  // All of them before any is loaded: the embedded one makes a key on its first start.
-  const names = settings.verifiers.map(requireInBuild);
-  const [first, ...others] = await Promise.all(names.map((name) => loadOne(name, settings)));
+  const loaded = await Promise.all(settings.verifiers.map((name) => loadOne(name, settings)));
+  const [first, ...others] = withStandIn(loaded, settings);
   if (first === undefined) {
     throw new AgentError(
       'settings-invalid',
@@ -40,27 +44,42 @@ export async function loadTokenVerifier(settings: TokenVerifierSettings): Promis
   return firstAccepting(first, ...others);
 }
 
-function requireInBuild(name: VerifierName): Exclude<VerifierName, 'kubernetes'> {
-  if (name !== 'kubernetes') return name;
-  throw new AgentError(
-    'settings-invalid',
-    'TOKEN_VERIFIER kubernetes is not in this build yet: use jwks with the key set of the cluster',
-  );
+/** The keys of a cluster cannot tell that a pod is gone: behind its API server they count only while that is away. */
+function withStandIn(verifiers: readonly TokenVerifier[], settings: TokenVerifierSettings): readonly TokenVerifier[] {
+  const reviewing = verifiers.findIndex(({ name }) => name === 'kubernetes');
+  const standIn = verifiers.slice(reviewing).find(({ name }) => name === 'jwks');
+  if (reviewing === -1 || standIn === undefined) return verifiers;
+  return verifiers
+    .filter((verifier) => verifier !== standIn)
+    .map((verifier) => (verifier.name === 'kubernetes' ? stoodInFor(verifier, standIn, settings) : verifier));
 }
 
-async function loadOne(
-  name: Exclude<VerifierName, 'kubernetes'>,
-  { jwks, issuer, audiences, trustDomain, stateDir, clock, log, lifetime }: TokenVerifierSettings,
-): Promise<TokenVerifier> {
+async function loadOne(name: VerifierName, settings: TokenVerifierSettings): Promise<TokenVerifier> {
+  const { jwks, issuer, audiences, trustDomain, stateDir, tokenReviewer, clock, log, lifetime } = settings;
   switch (name) {
+    case 'kubernetes': {
+      if (tokenReviewer === undefined) {
+        throw new AgentError('settings-invalid', 'KUBERNETES_API_SERVER is needed for TOKEN_VERIFIER kubernetes');
+      }
+      const { TokenReviewVerifier } = await import('./token-review-verifier.ts');
+      return new TokenReviewVerifier({ reviewer: await tokenReviewer(), trustDomain, audiences, clock });
+    }
     case 'embedded': {
       const { loadDevelopmentIssuer } = await import('./development-issuer.ts');
       return (await loadDevelopmentIssuer({ stateDir, trustDomain, clock })).verifier(audiences);
     }
     case 'jwks': {
-      if (jwks === undefined) throw new AgentError('settings-invalid', 'TOKEN_JWKS is needed for TOKEN_VERIFIER jwks');
       const { createJwksVerifier } = await import('./jwks-verifier.ts');
-      return createJwksVerifier({ jwks, expected: { trustDomain, audiences, issuer }, clock, log, lifetime });
+      const expected = { trustDomain, audiences, issuer };
+      return createJwksVerifier({ jwks: jwks ?? (await clusterKeys(settings)), expected, clock, log, lifetime });
     }
   }
+}
+
+async function clusterKeys({ tokenReviewer }: TokenVerifierSettings): Promise<JwksVerifierOptions['jwks']> {
+  if (tokenReviewer === undefined) {
+    throw new AgentError('settings-invalid', 'TOKEN_JWKS is needed for TOKEN_VERIFIER jwks');
+  }
+  const { createClusterJwksSource } = await import('./cluster-jwks-source.ts');
+  return { kind: 'source', source: createClusterJwksSource(await tokenReviewer()) };
 }

@@ -1,12 +1,18 @@
-import { toAgentError } from '../core/agent-error.ts';
+import { type AgentError, toAgentError } from '../core/agent-error.ts';
 import type { Token } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import type { TokenMeter } from '../core/meters.ts';
 import type { TokenVerifier, VerifiedToken } from '../core/token-verifier.ts';
 import { sha256Hex } from '../keys/digest.ts';
+import { BoundedMap } from './bounded-map.ts';
 import { waitFor } from './wait-for.ts';
 
 const CAPACITY = 10_000;
+const REFUSALS_CAPACITY = 1000;
+/** Long enough for the streams of one Envoy, short enough for somebody who has just repaired something. */
+const REFUSED_FOR_MS = 5000;
+/** While a verdict cannot be looked at again, it is tried so often. */
+const RETRY_MS = 10_000;
 
 /** A verifier that knows some tokens already. */
 export interface RememberingVerifier extends TokenVerifier {
@@ -23,70 +29,114 @@ export interface RememberedOptions {
   readonly capacity?: number;
 }
 
+interface Accepted {
+  readonly verified: VerifiedToken;
+  /** By the monotonic clock: then the verifier has to be asked again. */
+  readonly lookAgainAtMs: number;
+  /** The verifier could not tell when it was asked again. */
+  readonly isOverdue: boolean;
+}
+
+interface Refused {
+  readonly error: AgentError;
+  /** By the monotonic clock. */
+  readonly untilMs: number;
+}
+
 /**
- * Remembers accepted tokens by their SHA-256 digest until they expire, so that a thousand reconnecting streams
- * cost a digest each, and verifies a token once when several callers present it at the same time. Refusals are not
- * remembered. The meter is told `remembered` for each caller that was spared a verification.
+ * Remembers tokens by their SHA-256 digest, so that a thousand reconnecting streams cost a digest each, and verifies a
+ * token once when several callers present it at the same time.
+ *
+ * An accepted one is remembered until it expires, or for as long as its verdict is good. A verdict that is at its end
+ * while the verifier cannot tell goes on being used, until the token expires or the verifier can. A refused one is
+ * remembered for a few seconds. The meter is told `remembered` for each caller that was spared a verification.
  */
 export function remembered(verifier: TokenVerifier, options: RememberedOptions): RememberingVerifier {
   const { clock, meter, lifetime, capacity = CAPACITY } = options;
-  const accepted = new Map<string, VerifiedToken>();
+  const isExpired = ({ verified }: Accepted): boolean => verified.expiresAtMs <= clock.now();
+  const accepted = new BoundedMap<Accepted>(capacity, isExpired);
+  const refused = new BoundedMap<Refused>(REFUSALS_CAPACITY, ({ untilMs }) => untilMs <= clock.monotonic());
   const inFlight = new Map<string, Promise<VerifiedToken>>();
 
-  function find(digest: string): VerifiedToken | undefined {
+  function find(digest: string, token: Token): VerifiedToken | undefined {
     const known = accepted.get(digest);
     if (known === undefined) return undefined;
-    if (known.expiresAtMs <= clock.now()) {
+    if (isExpired(known)) {
       accepted.delete(digest);
       return undefined;
     }
+    if (known.lookAgainAtMs <= clock.monotonic()) {
+      if (!known.isOverdue) return undefined;
+      // Nobody waits for a verifier that may be out of reach for hours.
+      start(digest, token).catch(() => undefined);
+    }
     meter.verified(verifier.name, 'remembered');
-    return known;
+    return known.verified;
+  }
+
+  /** Joins the verification that is under way, or starts one. */
+  function start(digest: string, token: Token): Promise<VerifiedToken> {
+    const running = inFlight.get(digest);
+    if (running !== undefined) return running;
+    const started = verifyNow(digest, token).finally(() => inFlight.delete(digest));
+    inFlight.set(digest, started);
+    return started;
   }
 
   async function verifyNow(digest: string, token: Token): Promise<VerifiedToken> {
     try {
       const verified = await verifier.verify(token, lifetime);
-      accepted.set(digest, verified);
-      if (accepted.size > capacity) makeRoom(accepted, Math.floor(capacity * 0.9), clock.now());
+      const { goodForMs = Number.POSITIVE_INFINITY } = verified;
+      accepted.set(digest, { verified, lookAgainAtMs: clock.monotonic() + goodForMs, isOverdue: false });
       return verified;
-    } finally {
-      inFlight.delete(digest);
+    } catch (thrown) {
+      const error = toAgentError(thrown);
+      const known = accepted.get(digest);
+      if (error.code === 'token-verifier-unavailable' && known !== undefined && !isExpired(known)) {
+        const lookAgainAtMs = clock.monotonic() + Math.max(RETRY_MS, error.retryAfterMs ?? 0);
+        accepted.set(digest, { ...known, lookAgainAtMs, isOverdue: true });
+        return known.verified;
+      }
+      if (isVerdict(error)) {
+        accepted.delete(digest);
+        refused.set(digest, { error, untilMs: clock.monotonic() + REFUSED_FOR_MS });
+      }
+      throw thrown;
+    }
+  }
+
+  /** Tells what was found out for somebody else. */
+  async function join(running: Promise<VerifiedToken>): Promise<VerifiedToken> {
+    try {
+      const verified = await running;
+      meter.verified(verifier.name, 'remembered');
+      return verified;
+    } catch (thrown) {
+      meter.verified(verifier.name, toAgentError(thrown).code);
+      throw thrown;
     }
   }
 
   return {
     name: verifier.name,
-    recall: (token) => find(sha256Hex(token.reveal())),
+    recall: (token) => find(sha256Hex(token.reveal()), token),
     async verify(token, signal) {
       const digest = sha256Hex(token.reveal());
-      const known = find(digest);
+      const known = find(digest, token);
       if (known !== undefined) return known;
+      const refusal = refused.get(digest);
+      if (refusal !== undefined && clock.monotonic() < refusal.untilMs) {
+        meter.verified(verifier.name, refusal.error.code);
+        throw refusal.error;
+      }
       const running = inFlight.get(digest);
-      if (running !== undefined) return await counted(waitFor(running, signal), meter, verifier.name);
-      const started = verifyNow(digest, token);
-      inFlight.set(digest, started);
-      return await waitFor(started, signal);
+      if (running !== undefined) return await join(waitFor(running, signal));
+      return await waitFor(start(digest, token), signal);
     },
   };
 }
 
-/** Drops what has expired, then the oldest, down to `keep`: below the limit, so that not each new token costs a look. */
-function makeRoom(accepted: Map<string, VerifiedToken>, keep: number, nowMs: number): void {
-  for (const [digest, { expiresAtMs }] of accepted) if (expiresAtMs <= nowMs) accepted.delete(digest);
-  for (const digest of accepted.keys()) {
-    if (accepted.size <= keep) return;
-    accepted.delete(digest);
-  }
-}
-
-async function counted(joined: Promise<VerifiedToken>, meter: TokenMeter, name: string): Promise<VerifiedToken> {
-  try {
-    const verified = await joined;
-    meter.verified(name, 'remembered');
-    return verified;
-  } catch (thrown) {
-    meter.verified(name, toAgentError(thrown).code);
-    throw thrown;
-  }
+/** Whether it says something of the token, and not of who was asked. */
+function isVerdict({ code }: AgentError): boolean {
+  return code.startsWith('token-') && code !== 'token-verifier-unavailable';
 }

@@ -187,6 +187,11 @@ const READINGS: readonly Reading[] = [
     },
   },
   {
+    env: { KUBERNETES_SERVICE_HOST: '10.0.0.1', TOKEN_VERIFIER: 'kubernetes,jwks' },
+    read: ({ identity }) => [identity.verifiers, identity.jwks],
+    value: [['kubernetes', 'jwks'], undefined],
+  },
+  {
     env: { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_API_TOKEN_FILE: '/t' },
     read: ({ kubernetes }) => [kubernetes.api?.server, kubernetes.api?.tokenFile],
     value: ['https://[fd00::1]:443', '/t'],
@@ -339,6 +344,7 @@ const CLASHES: readonly Clash[] = [
   { env: { CA_PROVIDER: 'Embedded,Mine' }, told: /CA_PROVIDER names "Mine"; .*CUSTOM_CA_MODULE/ },
   { env: { CA_PROVIDER: 'Citadel' }, told: /^TOKEN_VERIFIER is not set/ },
   { env: { TOKEN_VERIFIER: 'jwks' }, told: /^TOKEN_JWKS is not set/ },
+  { env: { TOKEN_VERIFIER: 'kubernetes' }, told: /^TOKEN_VERIFIER has kubernetes, .*KUBERNETES_API_SERVER is not set/ },
   { env: { SDS_DEFAULT_SVID_NAMES: 'default,ROOTCA' }, told: /"ROOTCA" is in two/ },
   { env: { SDS_ALL_BUNDLES_NAME: 'default' }, told: /"default" is in two/ },
   {

@@ -1,0 +1,32 @@
+import type { Clock } from '../core/clock.ts';
+import type { TokenReviewer } from '../core/token-reviewer.ts';
+import type { KubernetesClient, KubernetesClientOptions } from './kubernetes-client.ts';
+
+/** What talks to the API server of the settings; undefined where they name none. */
+export function lazyKubernetes(
+  settings: { readonly api: Omit<KubernetesClientOptions, 'clock'> | undefined },
+  clock: Clock,
+): LazyKubernetes | undefined {
+  return settings.api && new LazyKubernetes(settings.api, clock);
+}
+
+/** What talks to the API server, imported and made when it is asked for: who needs none does without its memory. */
+export class LazyKubernetes {
+  readonly #options: KubernetesClientOptions;
+  #client: Promise<KubernetesClient> | undefined;
+
+  constructor(api: Omit<KubernetesClientOptions, 'clock'>, clock: Clock) {
+    this.#options = { ...api, clock };
+  }
+
+  /** One client for all. */
+  client(): Promise<KubernetesClient> {
+    this.#client ??= import('./kubernetes-client.ts').then((room) => new room.KubernetesClient(this.#options));
+    return this.#client;
+  }
+
+  async tokenReviewer(): Promise<TokenReviewer> {
+    const { ApiTokenReviewer } = await import('./api-token-reviewer.ts');
+    return new ApiTokenReviewer(await this.client());
+  }
+}
