@@ -63,24 +63,30 @@ export function attested(authenticator: Authenticator<Caller>, options: Attested
 
   return {
     recognize(call) {
-      const attestation = call.peer?.attestation ?? NOBODY_ASKED;
+      const attestation = attestationOf(call);
+      // What is refused is left to `authenticate`, which says why.
+      if (mode === 'enforce' && attestation.kind !== 'pod') return undefined;
       const caller = authenticator.recognize(call);
-      const found = caller && (strangeness(attestation) ?? difference(attestation, caller.podUid));
-      // `authenticate` refuses, and says why.
-      if (caller === undefined || (found !== undefined && mode === 'enforce')) return undefined;
+      if (caller === undefined) return undefined;
+      const found = difference(attestation, caller.podUid);
+      if (mode === 'enforce' && found !== undefined) return undefined;
       judge(call, found);
       return caller;
     },
     async authenticate(call) {
-      const attestation = call.peer?.attestation ?? NOBODY_ASKED;
-      const stranger = strangeness(attestation);
+      const attestation = attestationOf(call);
       // Before the token is looked at: verifying it may cost a request.
-      if (stranger !== undefined && mode === 'enforce') judge(call, stranger);
+      const stranger = strangeness(attestation);
+      if (mode === 'enforce' && stranger !== undefined) judge(call, stranger);
       const caller = await authenticator.authenticate(call);
-      judge(call, stranger ?? difference(attestation, caller.podUid));
+      judge(call, difference(attestation, caller.podUid));
       return caller;
     },
   };
+}
+
+function attestationOf({ peer }: Call): Attestation {
+  return peer?.attestation ?? NOBODY_ASKED;
 }
 
 /** What is wrong with a process that is in no pod, whatever its token. */
@@ -98,7 +104,8 @@ function strangeness(attestation: Attestation): Difference | undefined {
 }
 
 function difference(attestation: Attestation, podOfToken: string | undefined): Difference | undefined {
-  if (attestation.kind !== 'pod' || attestation.podUid === podOfToken) return undefined;
+  if (attestation.kind !== 'pod') return strangeness(attestation);
+  if (attestation.podUid === podOfToken) return undefined;
   const { podUid: podOfProcess } = attestation;
   if (podOfToken === undefined) {
     const message = 'the token is bound to no pod: use a projected token';
