@@ -1,11 +1,12 @@
 import type { AgentError } from '../../src/core/agent-error.ts';
+import type { PeerCredentials } from '../../src/core/caller.ts';
 import type { Metadata, StreamCall } from '../../src/core/rpc.ts';
 
 /** A call that keeps what is sent on it. */
 export class RecordingCall implements StreamCall {
   readonly path = '/test';
   readonly connectionId: number;
-  readonly peer = undefined;
+  peer: PeerCredentials | undefined;
   readonly metadata: Metadata;
   readonly #abort = new AbortController();
   readonly sent: Uint8Array[] = [];

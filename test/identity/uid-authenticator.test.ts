@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PeerCredentials } from '../../src/core/caller.ts';
-import type { Call } from '../../src/core/rpc.ts';
 import { parseSpiffeId } from '../../src/core/spiffe-id.ts';
 import { UidAuthenticator } from '../../src/identity/uid-authenticator.ts';
 import { RecordingCall } from '../fakes/recording-call.ts';
@@ -15,9 +14,10 @@ const authenticator = new UidAuthenticator(
   ]),
 );
 
-function callOf(peer: PeerCredentials | undefined): Call {
-  const { path, connectionId, metadata, signal } = new RecordingCall({ authorization: 'Bearer x', uid: '0' });
-  return { path, connectionId, metadata, signal, peer, callerKnown: () => undefined };
+function callOf(peer: PeerCredentials | undefined): RecordingCall {
+  const call = new RecordingCall({ authorization: 'Bearer x', uid: '0' });
+  call.peer = peer;
+  return call;
 }
 
 test('a user of the list is who the list says, for as long as it lives, and nothing else of it counts', async () => {
@@ -31,12 +31,15 @@ test('a user of the list is who the list says, for as long as it lives, and noth
     assert.deepEqual(caller.identity, { spiffeId, key: spiffeId });
     assert.equal(caller.tokenExpiresAtMs, Number.POSITIVE_INFINITY);
     assert.equal(caller.token.reveal(), '');
+    assert.ok(call.known, 'the transport knows it for no stranger');
   }
 });
 
 for (const peer of [{ pid: 1000, uid: 1001, gid: 1000 }, { pid: 1, uid: 4_294_967_294, gid: 0 }, undefined]) {
   test(`${JSON.stringify(peer)} is nobody`, async () => {
-    assert.equal(authenticator.recognize(callOf(peer)), undefined);
-    await assert.rejects(authenticator.authenticate(callOf(peer)), { code: 'identity-denied' });
+    const call = callOf(peer);
+    assert.equal(authenticator.recognize(call), undefined);
+    await assert.rejects(authenticator.authenticate(call), { code: 'identity-denied' });
+    assert.ok(!call.known);
   });
 }
