@@ -217,7 +217,8 @@ export class Agent implements AgentView, AgentControl {
   async run(signal: AbortSignal): Promise<void> {
     const { settings, log, version } = this.#parts;
     const life = this.#life;
-    const closers: Close[] = [];
+    // Whatever fails from here on, what was loaded ends with it.
+    const closers: Close[] = [async () => life.abort()];
     try {
       await this.#requirePlaces();
       // Before anybody is served: so a start that takes long can be watched.

@@ -104,7 +104,7 @@ export class CaServer implements AgentView, AgentControl {
   readonly #life: AbortController;
   readonly #startedAtMs: number;
   readonly #pages: OperatorPages;
-  readonly #readiness = new Readiness();
+  readonly #readiness = new Readiness({ ca: () => this.#roots.areUsable });
   readonly #verifier: TokenVerifier;
   readonly #ca: MeteredCa;
   readonly #roots: PublishedRoots;
@@ -162,15 +162,24 @@ export class CaServer implements AgentView, AgentControl {
    * @throws AgentError `settings-invalid`, `ca-state-broken`, or whatever keeps the verifier from being used
    */
   static async load(parts: CaServerParts): Promise<CaServer> {
+    const life = new AbortController();
+    // Each verification and request that is under way listens to it.
+    setMaxListeners(0, life.signal);
+    try {
+      return await CaServer.#loadFor(life, parts);
+    } catch (thrown) {
+      life.abort();
+      throw thrown;
+    }
+  }
+
+  static async #loadFor(life: AbortController, parts: CaServerParts): Promise<CaServer> {
     const { settings, clock, log, version } = parts;
     const { stateDir, identity } = settings;
     const kubernetes = lazyKubernetes(settings.kubernetes, clock);
     const tokenReviewer = kubernetes && (() => kubernetes.tokenReviewer());
     const { trustDomain } = identity;
     const metrics = createMetrics({ clock, version });
-    const life = new AbortController();
-    // Each verification and request that is under way listens to it.
-    setMaxListeners(0, life.signal);
     const lifetime = life.signal;
     // Before the CA, whose first start writes its keys: a verifier that cannot be had leaves none behind.
     const verifier = await loadTokenVerifier({ ...identity, tokenReviewer, stateDir, clock, log, lifetime });
@@ -192,7 +201,8 @@ export class CaServer implements AgentView, AgentControl {
    */
   async run(signal: AbortSignal): Promise<void> {
     const { settings, endpoint, adminSocket, clock, log, version } = this.#parts;
-    const closers: Close[] = [];
+    // Whatever fails from here on, what was loaded ends with it.
+    const closers: Close[] = [async () => this.#life.abort()];
     try {
       const { address, port: monitoringPort } = settings.monitoring;
       closers.push(await this.#pages.openMonitoring(address, monitoringPort));
@@ -202,7 +212,6 @@ export class CaServer implements AgentView, AgentControl {
         await verifying;
       });
       await this.#lookAfter(signal);
-      this.#readiness.set('ca', true);
       const port = await this.#listener.listen();
       closers.push(() => this.#drain());
       closers.push(await this.#pages.openAdmin(adminSocket));

@@ -87,7 +87,7 @@ for (const kind of [
 
 test('a CA that is listed twice, under two names, is refused', async () => {
   const env = { CA_PROVIDER: 'Custom,Nonsense', CUSTOM_CA_MODULE: join(FIXTURES, 'nonsense-module.js') };
-  await assert.rejects(AgentWorld.start({ env: { ...env, TOKEN_VERIFIER: 'embedded' } }), {
+  await assert.rejects(AgentWorld.startAndStop({ env: { ...env, TOKEN_VERIFIER: 'embedded' } }), {
     code: 'settings-invalid',
     message: /lists Nonsense twice/,
   });

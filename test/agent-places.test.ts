@@ -4,10 +4,15 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Agent } from '../src/agent.ts';
 import { fetchStatus } from '../src/cli/admin-client.ts';
+import { loadSettings } from '../src/config/load-settings.ts';
 import { systemClock } from '../src/runtime/system-clock.ts';
 import { AgentWorld, encodeRequest, FETCH_SECRETS } from './agent-world.ts';
 import { MemoryCa } from './fakes/memory-ca.ts';
+import { RecordingLog } from './fakes/recording-log.ts';
+import { eventually, settled } from './transport/eventually.ts';
 
 async function startedAtMs(adminSocket: string): Promise<number> {
   return (await fetchStatus(adminSocket, AbortSignal.timeout(5000))).startedAtMs;
@@ -20,15 +25,35 @@ test('a second agent with all the same settings is told of the first, not of a p
     ADMIN_SOCKET: world.adminSocket,
     MONITORING_PORT: String(world.port('monitoring listens')),
   };
-  await assert.rejects(AgentWorld.start({ env: same }), {
+  await assert.rejects(AgentWorld.startAndStop({ env: same }), {
     code: 'socket-unusable',
     message: `cannot serve on ${world.socket}: another process serves it: stop that one, or choose another path`,
   });
 });
 
+test('an agent that cannot open its pages ends what it has loaded, a CA module too', async () => {
+  await using world = await AgentWorld.start();
+  const log = new RecordingLog();
+  const env = {
+    STATE_DIR: join(world.directory, 'other-state'),
+    SDS_UDS_PATH: join(world.directory, 'sds', 'other'),
+    ADMIN_SOCKET: join(world.directory, 'admin', 'other.sock'),
+    MONITORING_ADDRESS: '127.0.0.1',
+    MONITORING_PORT: String(world.port('monitoring listens')),
+    TOKEN_VERIFIER: 'embedded',
+    CA_PROVIDER: 'Custom',
+    CUSTOM_CA_MODULE: fileURLToPath(new URL('./fixtures/custom-ca/talkative-module.js', import.meta.url)),
+  };
+  const agent = await Agent.load({ settings: loadSettings(env), clock: systemClock, log, version: '0.0.0-test' });
+  const said = (): number => log.events.filter(({ message }) => message === 'still here').length;
+  await eventually('the module talks', () => said() > 0);
+  await assert.rejects(agent.run(new AbortController().signal), { message: /MONITORING_PORT/ });
+  await settled(said);
+});
+
 test('an agent with another SDS socket does not get the admin socket of a living one', async () => {
   await using world = await AgentWorld.start();
-  await assert.rejects(AgentWorld.start({ env: { ADMIN_SOCKET: world.adminSocket } }), {
+  await assert.rejects(AgentWorld.startAndStop({ env: { ADMIN_SOCKET: world.adminSocket } }), {
     code: 'socket-unusable',
     message: /another process serves .*ADMIN_SOCKET/,
   });
@@ -39,7 +64,7 @@ test('a place where no admin socket can be is an error that names the setting, a
   await using world = await AgentWorld.start();
   const socket = join(world.directory, 'sds', 'other');
   const env = { SDS_UDS_PATH: socket, ADMIN_SOCKET: '/dev/null/admin.sock' };
-  await assert.rejects(AgentWorld.start({ env }), { code: 'socket-unusable', message: /ADMIN_SOCKET/ });
+  await assert.rejects(AgentWorld.startAndStop({ env }), { code: 'socket-unusable', message: /ADMIN_SOCKET/ });
   assert.ok(!existsSync(socket));
 });
 
@@ -83,7 +108,7 @@ for (const { what, target, admin } of WAYS_IN) {
   test(`the admin socket does not get where pods reach it, by ${what}`, async (t) => {
     const directory = await directoryWithLink(t, target);
     const places = { SDS_UDS_PATH: join(directory, 'sds', 'uds_path'), ADMIN_SOCKET: `${directory}/${admin}` };
-    await assert.rejects(AgentWorld.start({ env: places }), {
+    await assert.rejects(AgentWorld.startAndStop({ env: places }), {
       code: 'settings-invalid',
       message: /ADMIN_SOCKET .* leads into .*\/sds": that is the directory of SDS_UDS_PATH/,
     });

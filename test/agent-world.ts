@@ -63,6 +63,11 @@ export class AgentWorld {
     return world;
   }
 
+  /** For agents that must not start: one that does is stopped, so that a test which expects an error fails and ends. */
+  static async startAndStop(options: AgentWorldOptions): Promise<void> {
+    await using _world = await AgentWorld.start(options);
+  }
+
   get socket(): string {
     return join(this.directory, 'sds', 'uds_path');
   }

@@ -75,7 +75,7 @@ test('a stop ends streams with UNAVAILABLE and takes the socket away', async () 
 
 test('a second agent is refused the socket of a living one, which goes on', async () => {
   await using world = await AgentWorld.start();
-  await assert.rejects(AgentWorld.start({ env: { SDS_UDS_PATH: world.socket } }), { code: 'socket-unusable' });
+  await assert.rejects(AgentWorld.startAndStop({ env: { SDS_UDS_PATH: world.socket } }), { code: 'socket-unusable' });
   await using client = await world.connect();
   leafOf(await new SecretStream(client, await world.token(), ['default']).next());
 });

@@ -20,7 +20,7 @@ import { verifyIssuance } from '../src/keys/verify-issuance.ts';
 import { systemClock } from '../src/runtime/system-clock.ts';
 import { CaWorld, CREATE_CERTIFICATE, splitChain, unary, WEB } from './ca-world.ts';
 import { RecordingIo } from './cli/recording-io.ts';
-import { FakeClock, hours, minutes, seconds, settle } from './fakes/fake-clock.ts';
+import { days, FakeClock, hours, minutes, seconds, settle } from './fakes/fake-clock.ts';
 import { KubernetesApi } from './fakes/kubernetes-api.ts';
 import { createLoopbackCertificate } from './identity/loopback-certificate.ts';
 
@@ -242,10 +242,19 @@ test('the certificate of files is shown, a pair that is none is told of and not 
   assert.equal(told(), 1);
 });
 
+test('a CA that has expired is not ready any more', async () => {
+  const clock = new FakeClock(Date.now());
+  await using world = await CaWorld.start({ clock });
+  await world.until(() => world.server.status().unready.length === 0);
+  await clock.step(days(3651));
+  await clock.advance(seconds(10));
+  await world.until(() => /^ca: /.test(world.server.status().unready[0] ?? ''));
+});
+
 test('files that are not there keep it from starting, and are named', async () => {
   const certificate = { certificateFile: '/nowhere/tls.pem', keyFile: '/nowhere/tls.key' };
   const endpoint = { kind: 'tls', host: '127.0.0.1', port: 0, certificate } as const;
-  await assert.rejects(CaWorld.start({ endpoint }), {
+  await assert.rejects(CaWorld.startAndStop({ endpoint }), {
     code: 'settings-invalid',
     message: /--tls-cert.*\/nowhere\/tls.pem/,
   });
@@ -254,7 +263,7 @@ test('files that are not there keep it from starting, and are named', async () =
 test('a verifier that this build lacks keeps it from starting, and no keys are left behind', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'sds-none-'));
   const stateDir = join(directory, 'state');
-  const start = CaWorld.start({ env: { STATE_DIR: stateDir, TOKEN_VERIFIER: 'kubernetes' } });
+  const start = CaWorld.startAndStop({ env: { STATE_DIR: stateDir, TOKEN_VERIFIER: 'kubernetes' } });
   await assert.rejects(start, { code: 'settings-invalid' });
   assert.ok(!existsSync(stateDir));
   await rm(directory, { recursive: true });

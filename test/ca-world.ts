@@ -90,6 +90,11 @@ export class CaWorld implements AsyncDisposable {
     return world;
   }
 
+  /** For servers that must not start: one that does is stopped, so that a test which expects an error fails and ends. */
+  static async startAndStop(options: CaWorldOptions): Promise<void> {
+    await using _world = await CaWorld.start(options);
+  }
+
   get stateDir(): string {
     return join(this.directory, 'state');
   }

@@ -30,6 +30,7 @@ export class PublishedRoots {
   readonly #options: PublishedRootsOptions;
   #roots: NormalizedRoots | undefined;
   #published: { readonly version: string; readonly atMs: number } | undefined;
+  #areUsable = false;
 
   constructor(options: PublishedRootsOptions) {
     this.#options = options;
@@ -40,10 +41,18 @@ export class PublishedRoots {
     return this.#roots;
   }
 
+  /** Whether the CA had one that is valid when it was asked last: without one it cannot sign. */
+  get areUsable(): boolean {
+    return this.#areUsable;
+  }
+
   /** Asks the CA for its roots, and writes them where they have changed. Rejects with an `AgentError` naming the file. */
   async refresh(signal: AbortSignal): Promise<void> {
     const { ca, clock } = this.#options;
-    const roots = normalizeRoots(await ca.roots(signal), clock.now());
+    const given = await ca.roots(signal);
+    this.#areUsable = false;
+    const roots = normalizeRoots(given, clock.now());
+    this.#areUsable = true;
     if (roots.version !== this.#roots?.version) await this.#take(roots);
     await this.#publish(roots, signal);
   }

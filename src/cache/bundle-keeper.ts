@@ -68,6 +68,11 @@ export class BundleKeeper implements TrustedRoots, RootLearner {
     return this.#kept.size > 0;
   }
 
+  /** Whether the CA could not be reached, or gave nothing of use, when it was asked for its roots last. */
+  get isCaDown(): boolean {
+    return this.#reader.failed;
+  }
+
   /** The bundle of this trust domain, once it is known. */
   get bundle(): BundleSecret | undefined {
     return this.#bundle;

@@ -45,6 +45,7 @@ export class Renewer {
   readonly #failureLog: FailureLog;
   readonly #queue: IssuanceQueue<IdentitySlot>;
   readonly #life = new AbortController();
+  #isCaDown = false;
 
   constructor(parts: RenewerParts) {
     this.#parts = parts;
@@ -65,6 +66,11 @@ export class Renewer {
   /** Issuances in flight now. */
   get inFlight(): number {
     return this.#queue.running;
+  }
+
+  /** Whether the last issuance failed through the CA, and not through what was asked of it. */
+  get isCaDown(): boolean {
+    return this.#isCaDown;
   }
 
   /** Identities that are due and have not begun. */
@@ -131,6 +137,7 @@ export class Renewer {
     slot.start();
     try {
       const certificate = await issuer.issue(slot.identity, token, begin, this.#life.signal);
+      this.#isCaDown = false;
       if (clock.now() < certificate.notBeforeMs) this.#postpone(slot, certificate);
       else this.#publish(slot, certificate);
     } catch (thrown) {
@@ -172,6 +179,7 @@ export class Renewer {
     const failure = { error, failures: slot.entry.failures + 1, lifeLeftMs: slot.lifeLeftMs(nowMs) };
     const retryAtMs = pending?.notBeforeMs ?? nowMs + retryDelayMs(failure, random());
     meter.renewed(error.code === 'ca-answer-invalid' ? 'refused' : 'failed');
+    this.#isCaDown = pending === undefined && error.disposition === 'transient';
     this.#rate.pause(pauseMs(error));
     this.#agenda.plan(slot, retryAtMs);
     slot.fail(error, nowMs, pending);

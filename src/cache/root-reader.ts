@@ -3,6 +3,7 @@ import type { CaProvider, DerCertificates } from '../core/ca-provider.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { Seldom } from '../runtime/seldom.ts';
+import { SharedWork } from '../runtime/shared-work.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 import { rootsDelayMs } from './retry-policy.ts';
 
@@ -42,19 +43,37 @@ export interface RootLearner {
 export class RootReader {
   readonly #parts: RootReaderParts;
   readonly #learner: RootLearner;
-  #reading: Promise<DerCertificates> | undefined;
+  #reading: SharedWork<DerCertificates> | undefined;
+  #failed = false;
 
   constructor(parts: RootReaderParts, learner: RootLearner) {
     this.#parts = parts;
     this.#learner = learner;
   }
 
-  /** Reads now, or takes part in a reading that has begun. */
-  async read(signal: AbortSignal): Promise<DerCertificates> {
-    this.#reading ??= this.#readOnce(signal).finally(() => {
-      this.#reading = undefined;
+  /** Whether the CA could not give its roots when it was asked last. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  /** Reads now, or takes part in a reading that has begun. Whoever gives up takes it away from nobody else. */
+  read(signal: AbortSignal): Promise<DerCertificates> {
+    const running = this.#reading;
+    if (running !== undefined && !running.abandoned) return running.join(signal);
+    const work = new SharedWork(async (shared) => {
+      try {
+        const roots = await this.#readOnce(shared);
+        this.#failed = false;
+        return roots;
+      } catch (thrown) {
+        this.#failed ||= !shared.aborted;
+        throw thrown;
+      } finally {
+        if (this.#reading === work) this.#reading = undefined;
+      }
     });
-    return await this.#reading;
+    this.#reading = work;
+    return work.join(signal);
   }
 
   /** Reads and follows the roots until the signal aborts. */

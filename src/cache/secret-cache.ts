@@ -15,6 +15,9 @@ import { Renewer, type RenewerParts } from './renewer.ts';
 /** How long `renew` waits for one identity whose turn it is: for the CA, and perhaps for an Envoy with a fresh token. */
 const RENEW_PATIENCE_MS = 60_000;
 
+/** Before an identity is looked at again that could not be forgotten. */
+const LOOK_AGAIN_MS = 10_000;
+
 export interface SecretCacheParts extends Omit<RenewerParts, 'onSetBack'> {
   readonly bundles: BundleKeeper;
   /** An identity without streams is forgotten after this long. */
@@ -23,7 +26,8 @@ export interface SecretCacheParts extends Omit<RenewerParts, 'onSetBack'> {
 
 /**
  * Every certificate and bundle of the node, in memory: gives what is valid now, obtains what somebody asked for,
- * tells of changes, and forgets identities that nobody has asked for in a while.
+ * tells of changes, and forgets identities that nobody has asked for in a while, unless their certificate is valid and
+ * the CA is down.
  */
 export class SecretCache implements SecretStore {
   readonly #bundles: BundleKeeper;
@@ -40,7 +44,7 @@ export class SecretCache implements SecretStore {
     this.#forgetAfterMs = parts.forgetAfterMs;
     this.#maxPerSecond = parts.maxPerSecond;
     this.#renewer = new Renewer({ ...parts, onSetBack: () => this.#renewNotYetValid() });
-    this.#forgetting = new Agenda(parts.clock, (slot) => this.#forget(slot));
+    this.#forgetting = new Agenda(parts.clock, (slot) => this.#forgetUnlessNeeded(slot));
   }
 
   /** Issuances in flight now. */
@@ -172,6 +176,14 @@ export class SecretCache implements SecretStore {
       return new AgentError('secret-not-ready', `${spiffeId} was not renewed within ${seconds} s: ${why}`);
     };
     await withTimeLimit(this.#clock, patienceMs, signal, onTimeout, () => this.#renewer.renewNow(slot));
+  }
+
+  /** While the CA is down, nobody who comes back could be given another certificate. */
+  #forgetUnlessNeeded(slot: IdentitySlot): void {
+    const nowMs = this.#clock.now();
+    const isDown = this.#renewer.isCaDown || this.#bundles.isCaDown;
+    if (!isDown || slot.servable(nowMs) === undefined) this.#forget(slot);
+    else this.#forgetting.plan(slot, nowMs + Math.max(this.#forgetAfterMs, LOOK_AGAIN_MS));
   }
 
   #forget(slot: IdentitySlot): void {

@@ -127,6 +127,20 @@ test('a CA that has told of no root yet is reached, is asked calmly, and there i
   assert.equal(listener.served, undefined);
 });
 
+test('who gives up reading the roots takes them away from nobody else who waits for them', async () => {
+  await using world = await CacheWorld.start({ lateRoots: true });
+  world.ca.hold();
+  const [first, second] = [new AbortController(), new AbortController()];
+  const asked = world.ca.rootRequests;
+  const given = assert.rejects(world.bundles.refresh(first.signal), { code: 'ca-timeout' });
+  const waiting = world.bundles.refresh(second.signal);
+  first.abort();
+  await given;
+  world.ca.release();
+  assert.deepEqual(await waiting, []);
+  assert.equal(world.ca.rootRequests, asked + 1);
+});
+
 test('a CA that does not answer is not reached until it does', async () => {
   await using world = await CacheWorld.start({ lateRoots: true, caFailure: DOWN });
   assert.equal(world.bundles.isCaReached, false);

@@ -311,6 +311,35 @@ test('an identity without streams is forgotten after a while, not before', async
   assert.equal(world.ca.requests.length, requests, 'and not renewed any more');
 });
 
+test('an identity without streams is kept while its certificate is valid and the CA is down', async () => {
+  await using world = await CacheWorld.start({ forgetAfterMs: minutes(10) });
+  const listener = world.listen(world.caller('web'));
+  await settle();
+  world.ca.failWith(new AgentError('ca-unavailable', 'down'));
+  await world.clock.advance(minutes(10));
+  listener.leave();
+  await world.clock.advance(hours(20));
+  const back = world.listen(world.caller('web'));
+  assert.equal(back.certificate, listener.certificate);
+  back.leave();
+  await world.clock.advance(hours(5));
+  assert.equal(world.cache.identities().length, 0, 'not any longer than it is valid');
+});
+
+test('an identity that an outage has kept is forgotten after it', async () => {
+  await using world = await CacheWorld.start({ forgetAfterMs: minutes(10) });
+  const listener = world.listen(world.caller('web'));
+  await settle();
+  world.ca.failWith(new AgentError('ca-unavailable', 'down'));
+  await world.clock.advance(minutes(10));
+  listener.leave();
+  await world.clock.advance(hours(1));
+  assert.equal(world.cache.identities().length, 1);
+  world.ca.failWith(undefined);
+  await world.clock.advance(minutes(21));
+  assert.equal(world.cache.identities().length, 0);
+});
+
 test('an identity is not forgotten with its issuance in flight', async () => {
   await using world = await CacheWorld.start({ forgetAfterMs: seconds(1) });
   world.ca.hold();

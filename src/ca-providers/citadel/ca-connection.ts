@@ -1,6 +1,6 @@
 import { type CallOptions, Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { IstioCertificateServiceDefinition } from '../../gen/istio/ca.ts';
-import { orAborted, throwIfAborted } from '../or-aborted.ts';
+import { orAborted, throwIfAborted } from '../../runtime/or-aborted.ts';
 import { OwnedCredentials, type ServerCheck } from './owned-credentials.ts';
 
 const { fullName, methods } = IstioCertificateServiceDefinition;

@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { orAborted } from '../or-aborted.ts';
+import { orAborted } from '../../runtime/or-aborted.ts';
 import { CaConnection } from './ca-connection.ts';
 import type { ServerCheck } from './owned-credentials.ts';
 import { isFailedCall, isOfConnection } from './status-error.ts';

@@ -1,9 +1,9 @@
 import { AgentError } from '../../core/agent-error.ts';
 import type { CaProvider, DerCertificates, SignRequest } from '../../core/ca-provider.ts';
 import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts';
+import { orAborted, throwIfAborted } from '../../runtime/or-aborted.ts';
 import { withTimeLimit } from '../../runtime/time-limit.ts';
 import { Changes } from '../changes.ts';
-import { orAborted, throwIfAborted } from '../or-aborted.ts';
 import { Secrets } from '../without-secrets.ts';
 import { checkChain, checkRoots } from './check-answer.ts';
 import { UnusableModule } from './load-plug-in.ts';

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { AgentError, quoteUntrusted } from '../../core/agent-error.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
-import { orAborted, throwIfAborted } from '../or-aborted.ts';
+import { orAborted, throwIfAborted } from '../../runtime/or-aborted.ts';
 import { type Cleaner, type Secrets, withoutSecrets } from '../without-secrets.ts';
 import { UnusableModule } from './load-plug-in.ts';
 import { type FromPlugIn, type PlugInStart, type Question, type ToPlugIn, toFailure } from './plug-in-messages.ts';

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { JwtAuthority, JwtBundle, JwtSvid, JwtSvidRequest, ValidatedJwtSvid } from '../../core/jwt-authority.ts';
 import type { Log } from '../../core/log.ts';
 import { Redacted } from '../../core/redacted.ts';
-import { orAborted, throwIfAborted } from '../or-aborted.ts';
+import { orAborted, throwIfAborted } from '../../runtime/or-aborted.ts';
 import { createJwtKey, JWT_ALGORITHM, type JwtKey } from './jwt-key.ts';
 import type { JwtKeyFile, JwtKeys } from './jwt-key-file.ts';
 import { LONGEST_JWT_MS, nextKeyFrom, signingKey, stillNeeded } from './jwt-key-schedule.ts';

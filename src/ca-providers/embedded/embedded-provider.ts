@@ -8,8 +8,8 @@ import { sameBytes } from '../../keys/certificate.ts';
 import type { Validity } from '../../keys/certificate-profiles.ts';
 import { parseCsr } from '../../keys/csr.ts';
 import type { PublicKeyKind } from '../../keys/public-key.ts';
+import { orAborted, throwIfAborted } from '../../runtime/or-aborted.ts';
 import { Changes } from '../changes.ts';
-import { orAborted, throwIfAborted } from '../or-aborted.ts';
 import {
   type Authority,
   createAuthority,

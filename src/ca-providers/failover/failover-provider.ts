@@ -2,8 +2,8 @@ import { AgentError, isCaErrorCode, toAgentError } from '../../core/agent-error.
 import type { CaProvider, DerCertificates, SignRequest } from '../../core/ca-provider.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
+import { throwIfAborted } from '../../runtime/or-aborted.ts';
 import { Changes } from '../changes.ts';
-import { throwIfAborted } from '../or-aborted.ts';
 import { FailoverMember } from './failover-member.ts';
 import { asksTheNext } from './failover-policy.ts';
 

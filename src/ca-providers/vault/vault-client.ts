@@ -2,7 +2,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { AgentError } from '../../core/agent-error.ts';
 import { Redacted } from '../../core/redacted.ts';
-import { throwIfAborted } from '../or-aborted.ts';
+import { throwIfAborted } from '../../runtime/or-aborted.ts';
 import { type Cleaner, Secrets, withoutSecrets } from '../without-secrets.ts';
 import { toConnectionError } from './connection-error.ts';
 import { type Reasons, readReasons } from './reasons.ts';

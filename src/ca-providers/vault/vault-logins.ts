@@ -3,9 +3,9 @@ import type { Token } from '../../core/caller.ts';
 import type { Clock } from '../../core/clock.ts';
 import { Redacted } from '../../core/redacted.ts';
 import { sha256Hex } from '../../keys/digest.ts';
+import { SharedWork } from '../../runtime/shared-work.ts';
 import { readField, readJson } from './read-json.ts';
 import { toRefusal } from './refusals.ts';
-import { SharedWork } from './shared-work.ts';
 import type { VaultClient } from './vault-client.ts';
 import type { VaultOptions } from './vault-options.ts';
 

@@ -1,4 +1,4 @@
-import { orAborted } from '../or-aborted.ts';
+import { orAborted } from './or-aborted.ts';
 
 /** Work that several wait for. Each may give up alone; when the last of them has, the work is ended. */
 export class SharedWork<T> {
