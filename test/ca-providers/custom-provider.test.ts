@@ -201,9 +201,9 @@ describe('a module', () => {
 describe('a module that', () => {
   const loadNonsense = (t: TestContext, kind: string): Promise<Loaded> =>
     load(t, 'Custom', { CUSTOM_CA_MODULE: NONSENSE, CA_ADDR: kind });
-  const demandHarmless = (error: AgentError, { log }: Loaded): void => {
+  const demandHarmless = (error: AgentError | undefined, { log }: Loaded): void => {
     const causes = inspect(error, { depth: 10, showHidden: true });
-    demandSecrecy([error.message, causes, inspect(log.events, { depth: 10 })].join('\n'));
+    demandSecrecy([error?.message, causes, inspect(log.events, { depth: 10 })].join('\n'));
   };
 
   const table: Readonly<Record<string, readonly [code: string, message: RegExp]>> = {
@@ -237,6 +237,14 @@ describe('a module that', () => {
     'gives no promise, and no certificate': ['ca-answer-invalid', /empty chain/],
     'leaves a rejected promise behind': ['ca-answer-invalid', /empty chain/],
     'throws from a timer': ['ca-unavailable', /has ended: "from a timer: \[redacted\]"/],
+    'throws a hundred million characters from a timer': ['ca-unavailable', /ended: "a text of 100000000 characters"/],
+    'posts nothing to the port of the agent': ['ca-unavailable', /ended: "it has sent what is no message of ours"/],
+    'posts a word to the port of the agent': ['ca-unavailable', /no message of ours/],
+    'posts an unknown kind to the port of the agent': ['ca-unavailable', /no message of ours/],
+    'posts a failure without one to the port of the agent': ['ca-unavailable', /no message of ours/],
+    'posts a log line of another level to the port of the agent': ['ca-unavailable', /no message of ours/],
+    'posts a log line without fields to the port of the agent': ['ca-unavailable', /no message of ours/],
+    'posts an answer without a number to the port of the agent': ['ca-unavailable', /no message of ours/],
     'ends the process': ['ca-unavailable', /has ended: "its thread has ended"/],
     'takes all memory': ['ca-unavailable', /has ended: "Worker terminated due to reaching memory limit/],
   };
@@ -305,6 +313,15 @@ describe('a module that', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     assert.equal((await provider.roots(never())).length, 1);
+  });
+
+  test('says the token when its request is over is redacted all the same, in field names too', async (t) => {
+    const loaded = await loadNonsense(t, 'says the token when its request is over');
+    await rejection(sign(loaded.provider));
+    const said = () => loaded.log.events.find(({ message }) => message.startsWith('it was'));
+    while (said() === undefined) await loaded.provider.roots(never());
+    assert.equal(said()?.message, 'it was [redacted]');
+    demandHarmless(undefined, loaded);
   });
 
   test('logs and prints without end is cut short', { timeout: 20_000 }, async (t) => {

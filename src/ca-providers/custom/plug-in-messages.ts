@@ -33,6 +33,8 @@ export type FromPlugIn =
   | { readonly kind: 'ready'; readonly name: string; readonly watchesRoots: boolean }
   /** It cannot be used, and why. */
   | { readonly kind: 'unusable'; readonly fault: string }
+  /** It ends now, and why. */
+  | { readonly kind: 'ended'; readonly fault: string }
   | { readonly kind: 'answered'; readonly id: number; readonly answer: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly failure: Failure }
   /** The abort was heard: the thread is alive. */
@@ -47,6 +49,13 @@ export type FromPlugIn =
     };
 
 export type LogLevel = Exclude<keyof Log, 'child'>;
+
+const LOG_LEVELS = { debug: true, info: true, warn: true, error: true } satisfies Record<LogLevel, true>;
+
+export function isLogLevel(value: unknown): value is LogLevel {
+  return typeof value === 'string' && Object.hasOwn(LOG_LEVELS, value);
+}
+
 export type PlainValue = string | number | boolean;
 
 /** Something that was thrown, as far as it could be read. */

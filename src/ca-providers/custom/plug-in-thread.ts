@@ -6,10 +6,13 @@ import { orAborted, throwIfAborted } from '../../runtime/or-aborted.ts';
 import { type Cleaner, type Secrets, withoutSecrets } from '../without-secrets.ts';
 import { UnusableModule } from './load-plug-in.ts';
 import { type FromPlugIn, type PlugInStart, type Question, type ToPlugIn, toFailure } from './plug-in-messages.ts';
+import { readFromPlugIn } from './read-from-plug-in.ts';
 import { toCaError } from './to-ca-error.ts';
 
 /** A client of a CA that needs more than this leaks. */
 const MOST_MEMORY_MB = 256;
+/** So many requests that have ended are remembered for what may still be said about them. */
+const LATELY = 8;
 /** A thread that has not heard of an abort by then is in an endless loop. */
 const DEAF_AFTER_MS = 5000;
 
@@ -40,6 +43,7 @@ export class PlugInThread {
   readonly #port: MessagePort;
   readonly #life = new AbortController();
   readonly #pending = new Map<number, Pending>();
+  #lately: readonly Secrets[] = [];
   #lastId = 0;
   /** Aborts that the thread has not heard of yet. */
   readonly #unheard = new Set<number>();
@@ -59,7 +63,7 @@ export class PlugInThread {
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY_MB },
     });
-    port1.on('message', (message: FromPlugIn) => this.#hear(message));
+    port1.on('message', (message: unknown) => this.#hear(readFromPlugIn(message)));
     // Whether the process may end is the worker's to say, and that only while it is waited for.
     port1.unref();
     this.#worker.on('error', (thrown) => this.#end(toFailure(thrown).message));
@@ -118,7 +122,8 @@ export class PlugInThread {
       return await orAborted(answered, signal);
     } finally {
       // Still there: nobody has answered, so the signal has aborted.
-      if (this.#pending.delete(id)) void this.#abort(id);
+      const left = this.#take(id);
+      if (left !== undefined) void this.#abort(id);
       this.#keepProcess();
     }
   }
@@ -136,15 +141,23 @@ export class PlugInThread {
     if (this.#unheard.has(id)) this.#end('it is in an endless loop');
   }
 
-  #hear(message: FromPlugIn): void {
-    switch (message.kind) {
+  #hear(message: FromPlugIn | undefined): void {
+    if (!this.alive) return;
+    switch (message?.kind) {
+      case undefined:
+        this.#end('it has sent what is no message of ours');
+        return;
       case 'ready':
+        if (this.#started) return;
         this.#name = message.name;
         this.#watchesRoots = message.watchesRoots;
         this.#onStarted(undefined);
         return;
       case 'unusable':
         this.#onStarted(message.fault);
+        return;
+      case 'ended':
+        this.#end(message.fault);
         return;
       case 'answered':
         this.#take(message.id)?.resolve(message.answer);
@@ -168,14 +181,20 @@ export class PlugInThread {
 
   #take(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
-    this.#pending.delete(id);
+    if (pending !== undefined) this.#forget(id, pending);
     return pending;
+  }
+
+  /** It has ended; what it held may be said for a while yet. */
+  #forget(id: number, { secrets }: Pending): void {
+    this.#pending.delete(id);
+    this.#lately = [...secrets, ...this.#lately].slice(0, LATELY);
   }
 
   #log({ level, message, fields }: Extract<FromPlugIn, { kind: 'log' }>): void {
     const clean = this.#cleaner();
     const cleaned = Object.entries(fields).map(([name, value]) => [
-      name,
+      clean(name),
       typeof value === 'string' ? clean(value) : value,
     ]);
     this.#parts.log[level](clean(message), Object.fromEntries(cleaned));
@@ -193,9 +212,10 @@ export class PlugInThread {
     if (this.#started) this.#parts.onEnd(cleaned);
   }
 
-  /** Takes out the secrets of everything that runs now. */
+  /** Takes out the secrets of everything that runs now, and of what has ended last. */
   #cleaner(): Cleaner {
-    return withoutSecrets([...this.#pending.values()].flatMap(({ secrets }) => secrets));
+    const running = [...this.#pending.values()].flatMap(({ secrets }) => secrets);
+    return withoutSecrets([...running, ...this.#lately]);
   }
 
   #send(message: ToPlugIn): void {

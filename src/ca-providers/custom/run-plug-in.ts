@@ -4,9 +4,10 @@ import type { CaProvider } from '../../core/ca-provider.ts';
 import type { Log, LogFields } from '../../core/log.ts';
 import { Redacted } from '../../core/redacted.ts';
 import { parseSpiffeId } from '../../core/spiffe-id.ts';
+import { RateWindow } from '../../runtime/rate-window.ts';
 import { onStrayRejection } from '../../runtime/stray-rejections.ts';
 import { systemClock } from '../../runtime/system-clock.ts';
-import { LineLimit } from './line-limit.ts';
+import { endWhenUncaught } from '../../runtime/uncaught-errors.ts';
 import { loadPlugIn, UnusableModule } from './load-plug-in.ts';
 import {
   bounded,
@@ -24,6 +25,9 @@ const ROOTS_PAUSE_MS = 1000;
 /** Before roots are watched again whose watching has ended. */
 const WATCH_AGAIN_MS = 10_000;
 const MOST_FIELDS = 20;
+/** Lines, of so many characters each at most; a longer one counts for several. What goes beyond that is dropped. */
+const MOST_SAID_PER_SECOND = 100;
+const LINE_LENGTH = 1024;
 /** Far more than any chain or set of roots has, and nothing to the agent's memory. */
 const MOST_PARTS = 1000;
 const LARGEST_PART = 4 * 1024 * 1024;
@@ -33,15 +37,17 @@ const TOO_LARGE = { code: 'ca-answer-invalid', message: 'the CA module answers w
 const { module, written, trustDomain, port }: PlugInStart = workerData;
 const log = createLog({});
 const running = new Map<number, AbortController>();
-const lines = new LineLimit(systemClock);
+const output = new RateWindow(MOST_SAID_PER_SECOND, systemClock);
 
 // A rejection that nobody waits for is untidy and no reason to end every request that is running.
 onStrayRejection((thrown) => {
   log.warn('the CA module left a rejected promise behind', { error: toFailure(thrown).message });
 });
 
+endWhenUncaught((thrown) => send({ kind: 'ended', fault: toFailure(thrown).message }));
+
 // Our output is for the agent's events alone, and what libraries print may have secrets in it.
-for (const output of [process.stdout, process.stderr]) Object.assign(output, { write: print });
+for (const stream of [process.stdout, process.stderr]) Object.assign(stream, { write: print });
 
 try {
   serve(await loadPlugIn(module, { ...written, trustDomain, log }));
@@ -131,11 +137,20 @@ function createLog(bound: LogFields): Log {
     (level: LogLevel) =>
     (message: string, fields: LogFields = {}): void => {
       // Here already: to receive without end would be too much for the agent.
-      if (!lines.takes()) return;
-      send({ kind: 'log', level, message: bounded(String(message)), fields: toPlain({ ...bound, ...fields }) });
+      if (output.waitMs > 0) return;
+      const said = { message: bounded(String(message)), fields: toPlain({ ...bound, ...fields }) };
+      for (let left = lengthOf(said); left > 0; left -= LINE_LENGTH) output.tryBegin();
+      send({ kind: 'log', level, ...said });
     };
   const child = (fields: LogFields): Log => createLog({ ...bound, ...fields });
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error'), child };
+}
+
+function lengthOf({ message, fields }: Pick<Extract<FromPlugIn, { kind: 'log' }>, 'message' | 'fields'>): number {
+  return Object.entries(fields).reduce(
+    (sum, [name, value]) => sum + name.length + `${value}`.length,
+    message.length + 1,
+  );
 }
 
 function print(text: unknown, ...rest: unknown[]): boolean {
