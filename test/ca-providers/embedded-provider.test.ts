@@ -53,10 +53,19 @@ function verify(
   return verifyIssuance({ chain, roots, spiffeId, publicKeyDer, nowMs: clock.now() });
 }
 
-describeCaProvider('EmbeddedProvider', async () => {
-  const clock = new FakeClock();
-  return { provider: await load(newStateDir(), clock), clock };
-});
+describeCaProvider(
+  'EmbeddedProvider',
+  async () => {
+    const clock = new FakeClock();
+    const provider = await load(newStateDir(), clock);
+    const changeRoot = async (): Promise<void> => {
+      await provider.stageRoot(signal);
+      await provider.switchRoot(signal);
+    };
+    return { provider, clock, changeRoot };
+  },
+  { changeRoot: true },
+);
 
 test('a restart finds the same root and intermediate', async () => {
   const clock = new FakeClock();

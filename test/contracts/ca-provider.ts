@@ -25,8 +25,9 @@ const UNSEEN_TOKEN = new Redacted(`eyJhbGciOiJFUzI1NiJ9.${UNSEEN}.c2lnbmF0dXJl`)
 
 /** The faults whose answers the issuer refuses later, where the provider has not done so before. */
 const LATER: readonly CaFault[] = ["somebody else's certificate", 'expired certificate'];
-/** The contract allows 100 ms; the rest is for a machine that is busy with other tests. */
-const ABORT_MS = 1_000;
+/** As the contract allows, counted in steps: one in which this process does not get its turn counts once. */
+const ABORT_MS = 100;
+const STEP_MS = 5;
 
 /** Makes a CA and its provider for one test, and disposes of them after it. */
 export type MakeCa = () => Promise<CaUnderTest>;
@@ -178,10 +179,9 @@ function failing(makeCa: MakeCa): void {
     const request = await requestFor(ca, await createKeyPair(P256), WEB);
     const outcome = rejection(ca.provider.sign(request, controller.signal));
     while (faults.openRequests() === 0) await new Promise((resolve) => setImmediate(resolve));
-    const abortedAtMs = performance.now();
     controller.abort();
-    const error = await outcome;
-    assert.ok(performance.now() - abortedAtMs < ABORT_MS, 'it took longer to end than the contract allows');
+    const error = await Promise.race([outcome, responsiveTime(ABORT_MS)]);
+    assert.ok(error !== undefined, `the call has not ended ${ABORT_MS} ms after the abort`);
     assert.equal(error.code, 'ca-timeout', inspect(error));
     while (faults.openRequests() > 0) await new Promise((resolve) => setImmediate(resolve));
   });
@@ -280,6 +280,13 @@ function unseen(secret: string, ca: CaUnderTest, error?: AgentError): void {
   // Each part of a token is a secret: its middle says who, its end is the proof.
   for (const part of secret.split('.').filter(({ length }) => length > 12)) {
     assert.ok(!shown.includes(part), `it shows a part of the token or of the request:\n${shown}`);
+  }
+}
+
+/** Resolves after so much time in which this process could work, so that a busy machine makes nobody late. */
+async function responsiveTime(durationMs: number): Promise<undefined> {
+  for (let leftMs = durationMs; leftMs > 0; leftMs -= STEP_MS) {
+    await new Promise((resolve) => setTimeout(resolve, STEP_MS));
   }
 }
 
