@@ -1,8 +1,8 @@
 import type { AgentError } from '../core/agent-error.ts';
 import type { Caller, Identity, Token } from '../core/caller.ts';
 import type { IdentityStatus } from '../core/status-report.ts';
+import { Audience } from '../runtime/audience.ts';
 import { alarmOf } from './alarm.ts';
-import { Audience } from './audience.ts';
 import {
   failed,
   type IdentityEntry,
