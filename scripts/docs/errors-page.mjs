@@ -76,6 +76,14 @@ const TEXTS = {
     'The secret is not there yet: a fetch waited five seconds, `rotate` a minute.',
     '`status` shows the state and the last error of the identity.',
   ],
+  'secret-unusable': [
+    'A secret that the agent only passes on (a file, a Kubernetes Secret) cannot be served as it is: certificate and key are no pair, one of them cannot be read, it has expired, or it leads out of `FILE_SECRET_DIRS`. It is in `status` and in the log only; callers are answered with silence, and keep what they have.',
+    'The message says what is wrong with which file or Secret. What is mended is served at once.',
+  ],
+  'secret-gone': [
+    'A secret that the agent only passes on is not there, or not there any more. What was served stays.',
+    'Put it back, or take the name out of the Envoy configuration.',
+  ],
   'reauthentication-needed': [
     'The agent ended this stream so that Envoy comes back with a fresh token. One stream of an identity at a time.',
     'Nothing, when it happens now and then. When it repeats, the token file is not replaced: see `token-expired`.',

@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'request-cancelled'
   | 'request-deadline-exceeded'
   | 'secret-not-ready'
+  | 'secret-unusable'
+  | 'secret-gone'
   | 'reauthentication-needed'
   | 'limit-exceeded'
   | 'shutting-down'
@@ -71,6 +73,8 @@ const DISPOSITIONS = {
   'request-cancelled': 'transient',
   'request-deadline-exceeded': 'transient',
   'secret-not-ready': 'transient',
+  'secret-unusable': 'permanent',
+  'secret-gone': 'permanent',
   'reauthentication-needed': 'transient',
   'limit-exceeded': 'transient',
   'shutting-down': 'transient',

@@ -40,6 +40,8 @@ const STATUS_OF_CODE = {
   'request-cancelled': 'CANCELLED',
   'request-deadline-exceeded': 'DEADLINE_EXCEEDED',
   'secret-not-ready': 'UNAVAILABLE',
+  'secret-unusable': 'UNAVAILABLE',
+  'secret-gone': 'UNAVAILABLE',
   'reauthentication-needed': 'UNAVAILABLE',
   'limit-exceeded': 'RESOURCE_EXHAUSTED',
   'shutting-down': 'UNAVAILABLE',
