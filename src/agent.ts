@@ -18,6 +18,8 @@ import type { Authenticator } from './core/rpc.ts';
 import type { SpiffeId } from './core/spiffe-id.ts';
 import type { AgentControl, AgentStatus, AgentView, ServedResource } from './core/status-report.ts';
 import type { TokenVerifier } from './core/token-verifier.ts';
+import { FileSecretNames } from './file-secrets/file-secret-names.ts';
+import { FileSecretStore } from './file-secrets/file-secret-store.ts';
 import { loadPeerAttestor } from './identity/attestation/load-peer-attestor.ts';
 import { attested } from './identity/attested.ts';
 import { loadTokenVerifier } from './identity/load-token-verifier.ts';
@@ -28,6 +30,7 @@ import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import { randomHex } from './keys/random.ts';
 import { lazyKubernetes } from './kubernetes/lazy-kubernetes.ts';
 import { aborted } from './runtime/aborted.ts';
+import { dispatched } from './sds/dispatched.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
 import { StreamRegistry } from './sds/stream-registry.ts';
@@ -83,6 +86,7 @@ export class Agent implements AgentView, AgentControl {
   readonly #ca: CaProvider;
   readonly #bundles: BundleKeeper;
   readonly #cache: SecretCache;
+  readonly #files: FileSecretStore;
   readonly #streams: StreamRegistry;
   readonly #listener: SocketListener;
   readonly #workloadApi: WorkloadEndpoint | undefined;
@@ -141,7 +145,11 @@ export class Agent implements AgentView, AgentControl {
     this.#rootReplacement = root && new RootReplacement(root, this.#bundles, this.#cache, clock, log);
     this.#streams = new StreamRegistry(metrics.sds, randomHex(8));
     const refusals = new RefusalLog(log, clock);
-    const context = { store: this.#cache, authenticator, names: sds, clock, log, refusals, meter: metrics.sds };
+    this.#files = new FileSecretStore({ clock, log, forgetAfterMs: certificates.forgetAfterMs });
+    const fileNames = new FileSecretNames(settings.fileSecrets.directories, clock, log);
+    const names = { ...sds, elsewhere: fileNames.resolve.bind(fileNames) };
+    const store = dispatched({ issued: this.#cache, files: this.#files });
+    const context = { store, authenticator, names, clock, log, refusals, meter: metrics.sds };
     this.#listener = new SocketListener({
       path: sds.socketPath,
       mode: sds.socketMode,
@@ -156,7 +164,6 @@ export class Agent implements AgentView, AgentControl {
       meter: metrics.transport,
       clock,
     });
-    const store = this.#cache;
     this.#workloadApi = createWorkloadEndpoint({ settings: workloadApi, store, jwtAuthority, clock, log, metrics });
   }
 
@@ -227,6 +234,7 @@ export class Agent implements AgentView, AgentControl {
       closers.push(await this.#pages.openStatusPage(debugPort));
       const working = Promise.all([
         this.#cache.run(life.signal),
+        this.#files.run(life.signal),
         this.#untilVerifierWorks(life.signal),
         this.#workloadApi?.run(life.signal),
       ]);
@@ -259,6 +267,7 @@ export class Agent implements AgentView, AgentControl {
       streams: this.#streams.size,
       identities: this.#cache.identities(),
       bundles: this.#cache.bundles(),
+      foreign: this.#files.status(),
       pending: this.#streams.pending(),
       ca: this.#cas.map((ca) => ca.health()),
       unready: this.#readiness.unmet(),

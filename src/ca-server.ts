@@ -247,6 +247,7 @@ export class CaServer implements AgentView, AgentControl {
       streams: 0,
       identities: [],
       bundles: bundle === undefined ? [] : [{ ...bundle, streams: 0 }],
+      foreign: [],
       pending: [],
       ca: [this.#ca.health()],
       unready: this.#readiness.unmet(),

@@ -1,7 +1,7 @@
 import { AgentError } from '../core/agent-error.ts';
 import type { Caller } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Secret, SecretRef } from '../core/secret.ts';
+import type { IssuedRef, Secret } from '../core/secret.ts';
 import type { SecretStore, Subscriber, Subscription } from '../core/secret-store.ts';
 import type { SpiffeId } from '../core/spiffe-id.ts';
 import type { BundleStatus, IdentityStatus } from '../core/status-report.ts';
@@ -29,7 +29,7 @@ export interface SecretCacheParts extends Omit<RenewerParts, 'onSetBack'> {
  * tells of changes, and forgets identities that nobody has asked for in a while, unless their certificate is valid and
  * the CA is down.
  */
-export class SecretCache implements SecretStore {
+export class SecretCache implements SecretStore<IssuedRef> {
   readonly #bundles: BundleKeeper;
   readonly #clock: Clock;
   readonly #forgetAfterMs: number;
@@ -62,7 +62,7 @@ export class SecretCache implements SecretStore {
     await Promise.all([this.#bundles.run(signal), this.#renewer.run(signal), this.#forgetting.run(signal)]);
   }
 
-  peek(ref: SecretRef): Secret | undefined {
+  peek(ref: IssuedRef): Secret | undefined {
     switch (ref.kind) {
       case 'certificate': {
         const slot = this.#slots.get(ref.caller.identity.key);
@@ -79,7 +79,7 @@ export class SecretCache implements SecretStore {
     }
   }
 
-  subscribe(ref: SecretRef, subscriber: Subscriber): Subscription {
+  subscribe(ref: IssuedRef, subscriber: Subscriber): Subscription {
     switch (ref.kind) {
       case 'certificate':
         return this.#subscribeToIdentity(ref.caller, subscriber);

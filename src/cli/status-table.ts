@@ -1,4 +1,10 @@
-import type { AgentStatus, CertificateState, IdentityStatus, RenewalAlarm } from '../core/status-report.ts';
+import type {
+  AgentStatus,
+  CertificateState,
+  ForeignState,
+  IdentityStatus,
+  RenewalAlarm,
+} from '../core/status-report.ts';
 import { toHumanDuration, toHumanExpiry, toHumanTime } from './human-time.ts';
 import { type Paint, type Paper, paint } from './paper.ts';
 import { type Cell, type Column, formatTable } from './text-table.ts';
@@ -19,6 +25,7 @@ export function formatStatus(status: AgentStatus, paper: Paper): string {
       paper,
     ),
     formatSection('trust bundles', 'no roots are known yet', BUNDLE_COLUMNS, bundleRows(status), paper),
+    ...formatForeign(status, paper),
     formatSection('pending names', 'none', PENDING_COLUMNS, pendingRows(status), paper),
     formatSection('certificate authority', 'none', CA_COLUMNS, caRows(status), paper),
   ];
@@ -113,6 +120,41 @@ function bundleRows({ bundles, nowMs }: AgentStatus): Cell[][] {
     expiryCell(notAfterMs, nowMs),
     { text: String(streams) },
     { text: version.slice(0, SHOWN_SERIAL_DIGITS), paint: 'quiet' },
+  ]);
+}
+
+const FOREIGN_COLUMNS: readonly Column[] = [
+  { title: 'NAME' },
+  { title: 'STATE' },
+  { title: 'SERIAL', whenNarrow: 3 },
+  { title: 'AGE', whenNarrow: 2 },
+  { title: 'EXPIRES' },
+  { title: 'STREAMS', right: true, whenNarrow: 1 },
+  { title: 'LAST ERROR', whenNarrow: 'below' },
+];
+
+const FOREIGN_PAINTS = {
+  wanted: 'busy',
+  ready: 'good',
+  stale: 'bad',
+  gone: 'bad',
+} satisfies Record<ForeignState, Paint>;
+
+/** Most agents pass nothing on: then nothing is said about it. */
+function formatForeign(status: AgentStatus, paper: Paper): string[][] {
+  const rows = foreignRows(status);
+  return rows.length === 0 ? [] : [formatSection('secrets passed on', '', FOREIGN_COLUMNS, rows, paper)];
+}
+
+function foreignRows({ foreign, nowMs }: AgentStatus): Cell[][] {
+  return foreign.map(({ name, state, serial, changedAtMs, notAfterMs, streams, lastError }) => [
+    { text: name },
+    { text: state, paint: FOREIGN_PAINTS[state] },
+    whenKnown(serial, (digits) => ({ text: digits.slice(0, SHOWN_SERIAL_DIGITS) })),
+    whenKnown(changedAtMs, (fromMs) => ({ text: toHumanDuration(nowMs - fromMs) })),
+    whenKnown(notAfterMs, (toMs) => expiryCell(toMs, nowMs)),
+    { text: String(streams) },
+    errorCell(lastError, nowMs),
   ]);
 }
 

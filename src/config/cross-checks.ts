@@ -24,6 +24,7 @@ export function findConflicts(
     sharedDirectory(values, 'WORKLOAD_API_UDS_PATH'),
     sharedPort(values),
     ...workloadApiConflicts(values, inCluster),
+    servedState(values),
   ].filter((conflict) => conflict !== undefined);
 }
 
@@ -101,5 +102,24 @@ function sharedPort({ MONITORING_PORT, DEBUG_PORT }: SettingValues): Conflict | 
   return {
     names: ['MONITORING_PORT', 'DEBUG_PORT'],
     text: `MONITORING_PORT and DEBUG_PORT are both ${DEBUG_PORT}; choose two ports, or 0 for any free one`,
+  };
+}
+
+/** Keys of the embedded CA must not be where callers may read. Links are looked at when a file is read. */
+function servedState({ FILE_SECRET_DIRS = [], STATE_DIR }: SettingValues): Conflict | undefined {
+  const state = `${resolve(STATE_DIR)}/`;
+  const around = FILE_SECRET_DIRS.find((directory) => {
+    // What stands for the namespace may be any name, so what is before it counts.
+    const [served = directory] = directory.split('{namespace}');
+    return served === directory
+      ? state.startsWith(`${directory}/`) || `${directory}/`.startsWith(state)
+      : state.startsWith(served);
+  });
+  if (around === undefined) return undefined;
+  return {
+    names: ['FILE_SECRET_DIRS', 'STATE_DIR'],
+    text:
+      `FILE_SECRET_DIRS has ${quoteUntrusted(around)}, which STATE_DIR (${quoteUntrusted(STATE_DIR)}) is in, or the other way round: ` +
+      'callers would be served from among the keys of the agent; put them into different directories',
   };
 }

@@ -2,6 +2,7 @@ import { AgentError, quoteUntrusted } from '../core/agent-error.ts';
 import { toCaSettings } from './ca-settings.ts';
 import { toCertificatesSettings } from './certificates-settings.ts';
 import { findConflicts } from './cross-checks.ts';
+import { toFileSecretsSettings } from './file-secrets-settings.ts';
 import { defaultVerifiers, toIdentitySettings } from './identity-settings.ts';
 import { toKubernetesSettings } from './kubernetes-settings.ts';
 import { toLogSettings, toMonitoringSettings } from './monitoring-settings.ts';
@@ -100,6 +101,7 @@ function fromValues(
     kubernetes: toKubernetesSettings(values, env),
     sds: toSdsSettings(values),
     workloadApi: toWorkloadApiSettings(values),
+    fileSecrets: toFileSecretsSettings(values),
     admin: toAdminSettings(values),
     monitoring: toMonitoringSettings(values),
     log: toLogSettings(values),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { caShape } from './ca-settings.ts';
 import { certificatesShape } from './certificates-settings.ts';
+import { fileSecretsShape } from './file-secrets-settings.ts';
 import { identityShape } from './identity-settings.ts';
 import { kubernetesShape } from './kubernetes-settings.ts';
 import { monitoringShape } from './monitoring-settings.ts';
@@ -18,6 +19,7 @@ const SECTIONS: readonly (readonly [title: string, shape: z.core.$ZodShape])[] =
   ['Kubernetes', kubernetesShape],
   ['Sockets and names', sdsShape],
   ['SPIFFE Workload API', workloadApiShape],
+  ['Secrets in files', fileSecretsShape],
   ['Monitoring and logs', monitoringShape],
   ['Process', processShape],
 ];
@@ -52,6 +54,7 @@ export const allSettings = z.object({
   ...kubernetesShape,
   ...sdsShape,
   ...workloadApiShape,
+  ...fileSecretsShape,
   ...monitoringShape,
   ...processShape,
 });

@@ -115,6 +115,12 @@ export interface WorkloadApiSettings {
   readonly jwtTtlMs: number;
 }
 
+/** Which secrets in files are passed on to callers. */
+export interface FileSecretsSettings {
+  /** Absolute, without a slash at the end; `{namespace}` in one is the caller's. None: the feature is off. */
+  readonly directories: readonly string[];
+}
+
 export interface AdminSettings {
   readonly socketPath: string;
 }
@@ -145,6 +151,7 @@ export interface Settings {
   readonly kubernetes: KubernetesSettings;
   readonly sds: SdsSettings;
   readonly workloadApi: WorkloadApiSettings;
+  readonly fileSecrets: FileSecretsSettings;
   readonly admin: AdminSettings;
   readonly monitoring: MonitoringSettings;
   readonly log: LogSettings;

@@ -2,11 +2,16 @@ import type { Caller } from './caller.ts';
 import type { SecretRef } from './secret.ts';
 import { trustDomainOf } from './spiffe-id.ts';
 
-/** The names that stand for a secret whoever asks; settings `SDS_DEFAULT_SVID_NAMES` and its two siblings. */
+/** Which names stand for which secrets; settings `SDS_DEFAULT_SVID_NAMES` and its two siblings. */
 export interface ResourceNames {
   readonly svidNames: readonly string[];
   readonly bundleNames: readonly string[];
   readonly allBundlesName: string;
+  /**
+   * What any other name means to this caller: names of secrets that the agent only passes on, such as `file-cert:…`.
+   * Absent: nothing.
+   */
+  readonly elsewhere?: (name: string, caller: Caller) => SecretRef | undefined;
 }
 
 /**
@@ -19,5 +24,5 @@ export function resolveResourceName(name: string, caller: Caller, names: Resourc
   const trustDomain = trustDomainOf(spiffeId);
   if (name === `spiffe://${trustDomain}` || names.bundleNames.includes(name)) return { kind: 'bundle', trustDomain };
   if (name === names.allBundlesName) return { kind: 'all-bundles' };
-  return undefined;
+  return names.elsewhere?.(name, caller);
 }

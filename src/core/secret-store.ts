@@ -19,14 +19,15 @@ export interface Subscription extends Disposable {
 }
 
 /**
- * The secrets that can be served now, and word of their changes: all that `sds` sees of the cache.
+ * The secrets that can be served now, and word of their changes: all that `sds` sees of the cache, and of whatever else
+ * has secrets. A store of some kinds only takes references of those.
  *
  * - `peek` MUST return only what is verified and not expired at this moment, else undefined. It MUST NOT do I/O.
  * - `subscribe` MUST make sure that the secret is obtained if it is not there yet, and MUST NOT call back before
  *   it has returned. A subscriber that is told of a change twice before it peeks sees the newest content only.
  * - Both MUST take the caller's token of a `certificate` ref as fresher than an earlier one that ends sooner.
  */
-export interface SecretStore {
-  peek(ref: SecretRef): Secret | undefined;
-  subscribe(ref: SecretRef, subscriber: Subscriber): Subscription;
+export interface SecretStore<Ref extends SecretRef = SecretRef> {
+  peek(ref: Ref): Secret | undefined;
+  subscribe(ref: Ref, subscriber: Subscriber): Subscription;
 }

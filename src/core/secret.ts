@@ -36,11 +36,57 @@ export interface AllBundlesSecret {
   readonly bundles: readonly BundleSecret[];
 }
 
-export type Secret = CertificateSecret | BundleSecret | AllBundlesSecret;
+/** A certificate with its key that somebody else made and keeps: verified to be a pair, and to be valid now. */
+interface ForeignCertificate {
+  /** A digest of the chain, as of every certificate. */
+  readonly version: string;
+  /** PEM, leaf first, the others as they are at the source, a newline after each block. */
+  readonly chainPem: Buffer;
+  readonly privateKeyPem: Redacted<Buffer>;
+  /** The leaf's serial number in lower-case hex. */
+  readonly serial: string;
+  /** Those of the leaf. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** Trusted certificates that somebody else keeps. */
+type ForeignBundle = Omit<BundleSecret, 'kind' | 'trustDomain'>;
+
+/** A pair of files. */
+export interface FileCertificateSecret extends ForeignCertificate {
+  readonly kind: 'file-certificate';
+}
+
+/** A file of trusted certificates. */
+export interface FileBundleSecret extends ForeignBundle {
+  readonly kind: 'file-bundle';
+}
+
+/** A secret that the agent only passes on. */
+export type ForeignSecret = FileCertificateSecret | FileBundleSecret;
+export type ForeignKind = ForeignSecret['kind'];
+
+export type Secret = CertificateSecret | BundleSecret | AllBundlesSecret | ForeignSecret;
 export type SecretKind = Secret['kind'];
 
-/** What a name on a stream stands for: one secret, for one caller. */
-export type SecretRef =
+/** Secrets that the agent obtains from its CA, for one caller or one trust domain. */
+export type IssuedRef =
   | { readonly kind: 'certificate'; readonly caller: Caller }
   | { readonly kind: 'bundle'; readonly trustDomain: string }
   | { readonly kind: 'all-bundles' };
+
+/** Secrets in files. Paths are absolute; what they lead to has to be in or below one of the directories. */
+export type FileRef =
+  | {
+      readonly kind: 'file-certificate';
+      readonly chainPath: string;
+      readonly keyPath: string;
+      readonly directories: readonly string[];
+    }
+  | { readonly kind: 'file-bundle'; readonly path: string; readonly directories: readonly string[] }
+  /** The roots that the operating system trusts, wherever it keeps them. */
+  | { readonly kind: 'file-bundle'; readonly path: 'system' };
+
+/** What a name on a stream stands for: one secret, for one caller. */
+export type SecretRef = IssuedRef | FileRef;

@@ -58,6 +58,11 @@ export function serviceAccountId(trustDomain: string, namespace: string, service
   return parseSpiffeId(`spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`);
 }
 
+/** The namespace of a SPIFFE ID that `serviceAccountId` could have made; undefined: it is of another form. */
+export function namespaceOf(id: SpiffeId): string | undefined {
+  return /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/[^/]+$/.exec(id)?.[1];
+}
+
 /** The trust domain of a SPIFFE ID, without the `spiffe://`. */
 export function trustDomainOf(id: SpiffeId): string {
   const start = 'spiffe://'.length;

@@ -1,3 +1,4 @@
+import type { ForeignKind } from './secret.ts';
 import type { SpiffeId } from './spiffe-id.ts';
 
 /** The state of one identity's certificate in the cache. */
@@ -39,6 +40,31 @@ export interface BundleStatus {
   readonly streams: number;
 }
 
+/**
+ * The state of a secret that the agent only passes on. `wanted`: it was never there, or never good; `ready`: what is
+ * there is served; `stale`: what is there cannot be served, the last good content is; `gone`: nothing is there any
+ * more, the last good content is served.
+ */
+export type ForeignState = 'wanted' | 'ready' | 'stale' | 'gone';
+
+/** A secret that the agent only passes on, as `status` shows it. Times are wall-clock milliseconds. */
+export interface ForeignStatus {
+  readonly kind: ForeignKind;
+  /** As Envoys ask for it. */
+  readonly name: string;
+  readonly state: ForeignState;
+  /** The leaf's, where it is a certificate. */
+  readonly serial?: string;
+  readonly version?: string;
+  /** When this content was first seen. */
+  readonly changedAtMs?: number;
+  /** Of the leaf, or of the first of the roots. */
+  readonly notAfterMs?: number;
+  readonly streams: number;
+  /** Present where `state` is not `ready`. */
+  readonly lastError?: { readonly code: string; readonly message: string; readonly atMs: number };
+}
+
 /** A subscribed name that nothing is served under yet: unknown to the agent, or not ready. */
 export interface PendingName {
   readonly name: string;
@@ -63,6 +89,7 @@ export interface AgentStatus {
   readonly streams: number;
   readonly identities: readonly IdentityStatus[];
   readonly bundles: readonly BundleStatus[];
+  readonly foreign: readonly ForeignStatus[];
   readonly pending: readonly PendingName[];
   readonly ca: readonly CaHealth[];
   /** Unmet readiness conditions; empty when ready. */

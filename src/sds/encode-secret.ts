@@ -49,6 +49,7 @@ export function encodeSecret(secret: Secret, name: string): Buffer {
 function toMessage(secret: Secret, name: string): SecretMessage {
   switch (secret.kind) {
     case 'certificate':
+    case 'file-certificate':
       return {
         name,
         tlsCertificate: {
@@ -58,6 +59,7 @@ function toMessage(secret: Secret, name: string): SecretMessage {
         validationContext: undefined,
       };
     case 'bundle':
+    case 'file-bundle':
       return {
         name,
         tlsCertificate: undefined,

@@ -68,6 +68,7 @@ function namesField(json: RequestJson): string[] {
 function toSecretJson(secret: Secret): Json {
   switch (secret.kind) {
     case 'certificate':
+    case 'file-certificate':
       return {
         tls_certificate: {
           certificate_chain: toDataSource(secret.chainPem),
@@ -75,6 +76,7 @@ function toSecretJson(secret: Secret): Json {
         },
       };
     case 'bundle':
+    case 'file-bundle':
       return { validation_context: { trusted_ca: toDataSource(secret.rootsPem) } };
     case 'all-bundles':
       return { validation_context: { custom_validator_config: toValidatorJson(secret) } };

@@ -60,11 +60,13 @@ export class StreamRegistry {
 function toServedResource({ connectionId, nodeId }: SdsStream, { name, secret }: ServedSecret): ServedResource {
   const place = { connectionId, proxy: nodeId, resourceName: name };
   switch (secret.kind) {
-    case 'certificate': {
+    case 'certificate':
+    case 'file-certificate': {
       const { chainPem, notBeforeMs, notAfterMs } = secret;
       return { ...place, certificateChainPem: chainPem.toString(), createdMs: notBeforeMs, expiresMs: notAfterMs };
     }
     case 'bundle':
+    case 'file-bundle':
       return { ...place, rootCertPem: secret.rootsPem.toString(), expiresMs: secret.notAfterMs };
     case 'all-bundles': {
       const rootCertPem = secret.bundles.map(({ rootsPem }) => rootsPem.toString()).join('');

@@ -7,8 +7,8 @@ import type {
   RenewalResult,
   WorkloadApiMethod,
 } from '../core/meters.ts';
-import type { SecretKind } from '../core/secret.ts';
-import type { CertificateState, RenewalAlarm } from '../core/status-report.ts';
+import type { ForeignKind, SecretKind } from '../core/secret.ts';
+import type { CertificateState, ForeignState, RenewalAlarm } from '../core/status-report.ts';
 
 /** Every metric of the agent's own carries this prefix. */
 export const METRIC_PREFIX = 'sds_agent_';
@@ -33,11 +33,23 @@ type CaResult = 'ok' | CaErrorCode | 'other';
 type TokenResult = 'ok' | 'remembered' | Extract<ErrorCode, `token-${string}`> | 'other';
 
 // Written as records, so that the compiler proves each list complete.
-const SECRET_KINDS = keysOf({ certificate: true, bundle: true, 'all-bundles': true } satisfies Record<
-  SecretKind,
+const SECRET_KINDS = keysOf({
+  certificate: true,
+  bundle: true,
+  'all-bundles': true,
+  'file-certificate': true,
+  'file-bundle': true,
+} satisfies Record<SecretKind, true>);
+/** Of secrets that the agent only passes on. */
+export const FOREIGN_KINDS = keysOf({ 'file-certificate': true, 'file-bundle': true } satisfies Record<
+  ForeignKind,
   true
 >);
-const CERTIFICATE_STATES = keysOf({
+export const FOREIGN_STATES = keysOf({ wanted: true, ready: true, stale: true, gone: true } satisfies Record<
+  ForeignState,
+  true
+>);
+export const CERTIFICATE_STATES = keysOf({
   wanted: true,
   issuing: true,
   ready: true,
@@ -154,13 +166,13 @@ export const METRICS = {
   },
   secrets: {
     type: 'gauge',
-    help: 'Secrets that the agent keeps. A stale certificate is one whose renewal has failed or lacks a token; it is served until it expires.',
-    labels: { kind: ['certificate', 'bundle'], status: CERTIFICATE_STATES },
+    help: 'Secrets that the agent keeps. A stale certificate is one whose renewal has failed or lacks a token; it is served until it expires. A stale one of a file is the last good content of a source that is broken now, gone of one that is not there any more.',
+    labels: { kind: ['certificate', 'bundle', ...FOREIGN_KINDS], status: [...CERTIFICATE_STATES, 'gone'] },
   },
   secret_earliest_expiry_timestamp_seconds: {
     type: 'gauge',
     help: 'When the first of the secrets that are kept expires, in Unix time; absent while there is none.',
-    labels: { kind: ['certificate', 'bundle'] },
+    labels: { kind: ['certificate', 'bundle', ...FOREIGN_KINDS] },
   },
   overdue_identities: {
     type: 'gauge',

@@ -11,8 +11,18 @@ import type {
   TransportMeter,
   WorkloadApiMeter,
 } from '../core/meters.ts';
+import type { ForeignKind } from '../core/secret.ts';
 import type { AgentStatus, AgentView } from '../core/status-report.ts';
-import { keysOf, METRIC_PREFIX, METRICS, type MetricDeclaration, type MetricName } from './metric-table.ts';
+import {
+  CERTIFICATE_STATES,
+  FOREIGN_KINDS,
+  FOREIGN_STATES,
+  keysOf,
+  METRIC_PREFIX,
+  METRICS,
+  type MetricDeclaration,
+  type MetricName,
+} from './metric-table.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 
 export interface MetricsOptions {
@@ -161,13 +171,23 @@ function createStatusGauges(registry: Registry): (status: AgentStatus) => void {
   const overdue = gauge(registry, 'overdue_identities');
   const expiry = gauge(registry, 'secret_earliest_expiry_timestamp_seconds');
   const roots = gauge(registry, 'bundle_roots');
-  const setExpiry = (kind: 'certificate' | 'bundle', expiriesMs: readonly number[]): void => {
+  const setExpiry = (kind: 'certificate' | 'bundle' | ForeignKind, expiriesMs: readonly number[]): void => {
     // Absent rather than 0: an alert on an expiry that is near would fire for what does not exist.
     if (expiriesMs.length === 0) expiry.remove({ kind });
     else expiry.set({ kind }, expiriesMs.reduce((earliest, ms) => Math.min(earliest, ms)) / 1000);
   };
-  return ({ identities, bundles }) => {
-    for (const status of METRICS.secrets.labels.status) {
+  return ({ identities, bundles, foreign }) => {
+    for (const kind of FOREIGN_KINDS) {
+      const ofKind = foreign.filter((secret) => secret.kind === kind);
+      for (const status of FOREIGN_STATES) {
+        secrets.set({ kind, status }, ofKind.filter(({ state }) => state === status).length);
+      }
+      setExpiry(
+        kind,
+        ofKind.flatMap(({ notAfterMs }) => notAfterMs ?? []),
+      );
+    }
+    for (const status of CERTIFICATE_STATES) {
       secrets.set({ kind: 'certificate', status }, identities.filter(({ state }) => state === status).length);
     }
     for (const alarm of METRICS.overdue_identities.labels.alarm) {

@@ -107,7 +107,7 @@ function fill(id, columns, rows, none) {
   byId(id).replaceChildren(header, body);
 }
 
-const LOOKS = { ready: 'good', renewing: 'busy', issuing: 'busy', wanted: 'busy', stale: 'bad' };
+const LOOKS = { ready: 'good', renewing: 'busy', issuing: 'busy', wanted: 'busy', stale: 'bad', gone: 'bad' };
 
 function identityRow(identity) {
   const name = identity.podUid === undefined ? identity.spiffeId : identity.spiffeId + ' (pod ' + identity.podUid + ')';
@@ -155,6 +155,17 @@ function render() {
       element('td', 'number', String(bundle.streams)),
       element('td', 'code', bundle.version.slice(0, 16)),
     ]), 'No roots are known yet.');
+  byId('foreign-section').hidden = status.foreign.length === 0;
+  fill('foreign', [['Name'], ['State'], ['Serial'], ['Since'], ['Expires'], ['Streams', 'number'], ['Last error']],
+    status.foreign.slice(0, MOST_ROWS).map((secret) => [
+      element('td', 'wide', secret.name),
+      chipCell(secret.state, LOOKS[secret.state]),
+      element('td', 'code', secret.serial === undefined ? '' : secret.serial.slice(0, 16)),
+      timeCell(secret.changedAtMs, ago),
+      timeCell(secret.notAfterMs, expiry),
+      element('td', 'number', String(secret.streams)),
+      errorCell(secret.lastError),
+    ]), '');
   fill('pending', [['Name'], ['Streams', 'number']],
     status.pending.slice(0, MOST_ROWS).map(({ name, streams }) => [element('td', 'wide', name), element('td', 'number', String(streams))]), 'None.');
   fill('ca', [['Provider'], ['Health'], ['Last success'], ['Last error']],

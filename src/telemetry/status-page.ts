@@ -25,6 +25,7 @@ export const STATUS_PAGE = `<!doctype html>
 <p><label>Filter <input id="filter" type="search" autocomplete="off" placeholder="name, state or error"></label></p>
 <div class="scroll"><table id="identities"></table></div></section>
 <section><h2>Trust bundles</h2><div class="scroll"><table id="bundles"></table></div></section>
+<section id="foreign-section" hidden><h2>Secrets passed on</h2><div class="scroll"><table id="foreign"></table></div></section>
 <section><h2>Pending names</h2><p class="quiet">Subscribed to, and nothing to serve yet.</p><div class="scroll"><table id="pending"></table></div></section>
 <section><h2>Certificate authority</h2><div class="scroll"><table id="ca"></table></div></section>
 </main>

@@ -5,7 +5,7 @@ import type { AgentError } from '../../src/core/agent-error.ts';
 import type { Caller } from '../../src/core/caller.ts';
 import type { IgnoredRoot, RenewalResult } from '../../src/core/meters.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import type { CertificateSecret, Secret, SecretRef } from '../../src/core/secret.ts';
+import type { CertificateSecret, IssuedRef, Secret } from '../../src/core/secret.ts';
 import type { Subscriber, Subscription } from '../../src/core/secret-store.ts';
 import { type SpiffeId, serviceAccountId } from '../../src/core/spiffe-id.ts';
 import { days, FakeClock, hours, minutes, seconds, settle } from '../fakes/fake-clock.ts';
@@ -141,10 +141,10 @@ export class Listener implements Subscriber {
   changes = 0;
   sentBack = 0;
   readonly #cache: SecretCache;
-  readonly #ref: SecretRef;
+  readonly #ref: IssuedRef;
   readonly #subscription: Subscription;
 
-  constructor(cache: SecretCache, ref: SecretRef) {
+  constructor(cache: SecretCache, ref: IssuedRef) {
     this.#cache = cache;
     this.#ref = ref;
     this.#subscription = cache.subscribe(ref, this);

@@ -23,6 +23,11 @@ trust bundles:
 TRUST DOMAIN   ROOTS  EXPIRES  STREAMS  VERSION
 cluster.local      2  in 365d        4  abcdef
 
+secrets passed on:
+NAME${' '.repeat(ESCAPED_EVIL.length + 36)}  STATE   SERIAL  AGE  EXPIRES  STREAMS  LAST ERROR
+file-cert:/etc/certs/${ESCAPED_EVIL}~/etc/certs/tls.key  gone    7c01    2h   in 2d          2  secret-gone: ${ESCAPED_EVIL} is not there (60s ago)
+file-root:system${' '.repeat(ESCAPED_EVIL.length + 24)}  wanted  -       -    -              1
+
 pending names:
 NAME${' '.repeat(ESCAPED_EVIL.length - 4)}  STREAMS
 ${ESCAPED_EVIL}        1
@@ -43,7 +48,7 @@ test('names and messages can neither break a line nor drive the terminal, with c
 
 test('on a narrow terminal errors go below, then the less telling columns go, then names are cut at the front', () => {
   for (const columns of [110, 90, 70, 50]) {
-    const status = { ...SAMPLE_STATUS, pending: [] };
+    const status = { ...SAMPLE_STATUS, foreign: [], pending: [] };
     const text = formatStatus(status, { colour: false, columns });
     const tables = text.split('\n').filter((line) => /IDENTITY|shop|TRUST|EXPIRES|PROVIDER/.test(line));
     for (const line of tables) assert.ok(line.length <= columns, `${columns}: ${line}`);
@@ -55,10 +60,19 @@ test('on a narrow terminal errors go below, then the less telling columns go, th
 });
 
 test('an agent that has nothing yet says so', () => {
-  const empty = { ...SAMPLE_STATUS, identities: [], bundles: [], pending: [], ca: [], unready: ['socket: not yet'] };
+  const empty = {
+    ...SAMPLE_STATUS,
+    identities: [],
+    bundles: [],
+    foreign: [],
+    pending: [],
+    ca: [],
+    unready: ['socket: not yet'],
+  };
   const text = formatStatus(empty, PLAIN);
   assert.match(text, /, not ready\n {2}socket: not yet\n/);
   assert.match(text, /^identities: nobody has asked for a certificate yet$/m);
+  assert.doesNotMatch(text, /passed on/);
 });
 
 test('states are coloured where colour is wanted, and columns stay aligned', () => {

@@ -74,6 +74,7 @@ test('without any setting the defaults are those that the interface promises', (
       identityOfUid: new Map(),
       jwtTtlMs: 300_000,
     },
+    fileSecrets: { directories: [] },
     admin: { socketPath: '/var/run/sds-admin/admin.sock' },
     monitoring: { address: '0.0.0.0', port: 15_014, debugPort: 8_080 },
     log: { level: 'info', format: undefined },
@@ -225,6 +226,11 @@ const READINGS: readonly Reading[] = [
     value: [0, 0, '::'],
   },
   {
+    env: { FILE_SECRET_DIRS: '/etc/certs/, /etc/tenants/{namespace}' },
+    read: ({ fileSecrets }) => fileSecrets.directories,
+    value: ['/etc/certs', '/etc/tenants/{namespace}'],
+  },
+  {
     env: { ADMIN_SOCKET: '/var/run/sds-2/a.sock' },
     read: ({ admin }) => admin.socketPath,
     value: '/var/run/sds-2/a.sock',
@@ -299,6 +305,18 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   ],
   JWT_SVID_TTL: ['', '9s', '61m'],
   ADMIN_SOCKET: ['', `/${'x'.repeat(107)}`],
+  FILE_SECRET_DIRS: [
+    '/',
+    '//',
+    'certs',
+    './certs',
+    '/etc/certs/../x',
+    '/etc//certs',
+    '/etc/./certs',
+    '/a,',
+    '/a,/a',
+    '/a\0b',
+  ],
   MONITORING_ADDRESS: ['', '256.0.0.1', '1.2.3', 'a b', '-x', 'http://x'],
   MONITORING_PORT: ['-1', '65536', 'http', '1.5'],
   DEBUG_PORT: ['70000', ' 1'],
@@ -337,6 +355,12 @@ interface Clash {
 }
 
 const CLASHES: readonly Clash[] = [
+  ...[
+    { FILE_SECRET_DIRS: '/etc/certs,/var/lib/agent', STATE_DIR: '/var/lib/agent' },
+    { FILE_SECRET_DIRS: '/var/lib', STATE_DIR: '/var/lib/agent' },
+    { FILE_SECRET_DIRS: '/var/lib/agent/served', STATE_DIR: '/var/lib/agent/' },
+    { FILE_SECRET_DIRS: '/var/lib/{namespace}', STATE_DIR: '/var/lib/agent' },
+  ].map((env) => ({ env, told: /^FILE_SECRET_DIRS has "\/[^"]+", which STATE_DIR \("[^"]+"\) is in/ })),
   {
     env: { CA_PROVIDER: 'Embeded' },
     told: /CA_PROVIDER names "Embeded" \(did you mean Embedded\?\); there are Embedded, Citadel, VaultCA, Custom/,

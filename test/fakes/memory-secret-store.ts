@@ -81,6 +81,9 @@ function keyOfRef(ref: SecretRef): string {
       return ref.trustDomain;
     case 'all-bundles':
       return 'ALL';
+    case 'file-certificate':
+    case 'file-bundle':
+      return ref.kind;
   }
 }
 
@@ -92,5 +95,8 @@ function keyOfSecret(secret: Secret): string {
       return secret.trustDomain;
     case 'all-bundles':
       return 'ALL';
+    case 'file-certificate':
+    case 'file-bundle':
+      return secret.kind;
   }
 }

@@ -162,6 +162,12 @@ test('gauges show what the agent holds at the moment of the scrape', async () =>
   assert.equal(before.get('sds_agent_bundle_roots'), 2);
   const expiry = 'sds_agent_secret_earliest_expiry_timestamp_seconds{kind="certificate"}';
   assert.equal(before.get(expiry), NOW_MS / 1000 - 180);
+  assert.equal(before.get('sds_agent_secrets{kind="file-certificate",status="gone"}'), 1);
+  assert.equal(before.get('sds_agent_secrets{kind="file-certificate",status="ready"}'), 0);
+  assert.equal(before.get('sds_agent_secrets{kind="file-bundle",status="wanted"}'), 1);
+  const fileExpiry = 'sds_agent_secret_earliest_expiry_timestamp_seconds{kind="file-certificate"}';
+  assert.equal(before.get(fileExpiry), (NOW_MS + hours(48)) / 1000);
+  assert.equal(before.has(fileExpiry.replace('file-certificate', 'file-bundle')), false);
 
   const [web] = SAMPLE_STATUS.identities;
   agent.current = { ...SAMPLE_STATUS, identities: web ? [web] : [], bundles: [] };

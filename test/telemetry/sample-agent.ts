@@ -46,6 +46,20 @@ export const SAMPLE_STATUS: AgentStatus = {
   bundles: [
     { trustDomain: 'cluster.local', version: 'abcdef', roots: 2, notAfterMs: NOW_MS + hours(24 * 365), streams: 4 },
   ],
+  foreign: [
+    {
+      kind: 'file-certificate',
+      name: `file-cert:/etc/certs/${EVIL}~/etc/certs/tls.key`,
+      state: 'gone',
+      serial: '7c01',
+      version: '0123456789abcdef',
+      changedAtMs: NOW_MS - hours(2),
+      notAfterMs: NOW_MS + hours(48),
+      streams: 2,
+      lastError: { code: 'secret-gone', message: `${EVIL} is not there`, atMs: NOW_MS - minutes(1) },
+    },
+    { kind: 'file-bundle', name: 'file-root:system', state: 'wanted', streams: 1 },
+  ],
   pending: [{ name: EVIL, streams: 1 }],
   ca: [{ provider: 'Embedded', healthy: true, lastSuccessMs: NOW_MS - minutes(11) }],
   unready: [],
