@@ -83,7 +83,7 @@ describe('the agents’ pods', () => {
       assert.deepEqual(paths, [{ path: '/var/run/sds', type: 'DirectoryOrCreate' }, ...state]);
       const admin = volumes.find(({ name }) => name === 'admin');
       assert.ok(admin?.emptyDir !== undefined, 'no other pod may have the admin socket');
-      assert.ok(containers[0]?.volumeMounts.some(({ mountPath }) => mountPath === '/var/run/sds-admin'));
+      assert.ok(containers[0]?.volumeMounts?.some(({ mountPath }) => mountPath === '/var/run/sds-admin'));
     });
 
     test(`${file}: on every node, one after the other, before others, with time to drain`, () => {

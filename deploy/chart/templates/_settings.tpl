@@ -102,7 +102,7 @@ STATE_DIR: /var/lib/sds-node-agent
 {{- with .Values.gatewaySecrets }}
 {{- if .namespace }}{{ $settings = merge $settings (dict "GATEWAY_SECRETS_NAMESPACE" .namespace "GATEWAY_SDS_UDS_PATH" .socket) }}{{ end -}}
 {{- end -}}
-{{- if .Values.policy }}{{ $_ := set $settings "POLICY_FILE" "/etc/sds-node-agent/policy/policy.yaml" }}{{ end -}}
+{{- if .Values.policy }}{{ $_ := set $settings "POLICY_FILE" "/etc/sds-node-agent/policy/policy.json" }}{{ end -}}
 {{- if include "sds-node-agent.ca-root" . }}{{ $_ := set $settings "CA_ROOT_CA" "/var/run/secrets/sds-node-agent/ca/root-cert.pem" }}{{ end -}}
 {{- $settings = mustMergeOverwrite $settings (include "sds-node-agent.preset-settings" . | fromYaml) (include "sds-node-agent.istio-settings" . | fromYaml) .Values.settings -}}
 {{- if not $settings.CA_PROVIDER }}{{ fail "preset is custom, but settings.CA_PROVIDER is not set" }}{{ end -}}

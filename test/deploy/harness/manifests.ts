@@ -25,6 +25,7 @@ export interface PodSpec {
   readonly hostPID?: boolean;
   readonly hostNetwork?: boolean;
   readonly serviceAccountName?: string;
+  readonly automountServiceAccountToken?: boolean;
   readonly priorityClassName?: string;
   readonly terminationGracePeriodSeconds: number;
   readonly securityContext: Record<string, unknown>;
@@ -42,7 +43,7 @@ export interface Container {
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly securityContext: Record<string, unknown>;
   readonly resources: Record<'requests' | 'limits', { readonly cpu: string; readonly memory: string }>;
-  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
   readonly livenessProbe?: { readonly httpGet: { readonly path: string } };
   readonly readinessProbe?: { readonly httpGet: { readonly path: string } };
 }
@@ -50,7 +51,10 @@ export interface Container {
 export interface Volume {
   readonly name: string;
   readonly hostPath?: { readonly path: string; readonly type: string };
-  readonly configMap?: { readonly name: string; readonly optional?: boolean };
+  readonly configMap?: {
+    readonly name: string;
+    readonly items?: readonly { readonly key: string; readonly path: string }[];
+  };
   readonly emptyDir?: object;
   readonly projected?: { readonly sources: readonly Record<string, unknown>[] };
 }

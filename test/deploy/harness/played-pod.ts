@@ -1,0 +1,108 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GuardedProcess } from '../../../demo/processes/guarded-process.ts';
+import type { KubernetesApi } from '../../fakes/kubernetes-api.ts';
+import { inCheckout } from './checkout.ts';
+import { type Container, environmentOf, type PodSpec, type Volume } from './manifests.ts';
+
+/** What a played pod has from the world around it. */
+export interface PodSurroundings {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  /** A folder of the pod's own, and that in which the paths of the node are. */
+  readonly folder: string;
+  readonly nodeFolder: string;
+  /** Replaces texts in arguments and values, such as addresses that only a cluster has. */
+  readonly replaced: Readonly<Record<string, string>>;
+  readonly extraEnv?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The only container of a pod of a manifest, as a process of this machine: its arguments and its environment are those
+ * of the manifest, its paths are moved into a folder. It starts when its ConfigMaps are there, as with the kubelet.
+ */
+export class PlayedPod implements AsyncDisposable {
+  readonly logFile: string;
+  readonly #process: GuardedProcess;
+
+  private constructor(logFile: string, running: GuardedProcess) {
+    this.logFile = logFile;
+    this.#process = running;
+  }
+
+  /** Undefined while a ConfigMap that it mounts is not there. */
+  static start(pod: PodSpec, surroundings: PodSurroundings): PlayedPod | undefined {
+    const [container] = pod.containers;
+    if (container === undefined) throw new Error('a pod without containers');
+    const moves = layOutVolumes(pod, container, surroundings);
+    if (moves === undefined) return undefined;
+    const { api, folder, replaced, extraEnv } = surroundings;
+    const moved = (text: string): string =>
+      Object.entries({ ...replaced, ...moves }).reduce((moving, [from, to]) => moving.replaceAll(from, to), text);
+    const settings = Object.entries(environmentOf(container)).map(([name, value]) => [name, moved(value)]);
+    const tokenFile = join(folder, 'service-account-token');
+    writeFileSync(tokenFile, api.agentToken());
+    const logFile = join(folder, 'log');
+    const running = new GuardedProcess({
+      command: process.execPath,
+      args: [inCheckout('bin', 'sds-node-agent'), ...(container.args ?? []).map(moved)],
+      env: {
+        ...Object.fromEntries(settings),
+        NODE_NAME: 'node-1',
+        ...{ KUBERNETES_SERVICE_HOST: 'localhost', KUBERNETES_SERVICE_PORT: '443' },
+        ...{ KUBERNETES_API_SERVER: api.url, KUBERNETES_API_TOKEN_FILE: tokenFile },
+        // Not in the manifests, for there each pod has ports of its own.
+        ...{ MONITORING_PORT: '0', DEBUG_PORT: '', MONITORING_ADDRESS: '127.0.0.1' },
+        ADMIN_SOCKET: moved('/var/run/sds-admin/admin.sock'),
+        ...extraEnv,
+      },
+      logFile,
+    });
+    return new PlayedPod(logFile, running);
+  }
+
+  /** Throws with its log where it has ended. */
+  assertRunning(): void {
+    if (!this.#process.running) throw new Error(readFileSync(this.logFile, 'utf8'));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process.stop();
+  }
+}
+
+/** Where each path of a mount is on this machine, the longest first; undefined while a ConfigMap is missing. */
+function layOutVolumes(
+  { volumes }: PodSpec,
+  { volumeMounts = [] }: Container,
+  surroundings: PodSurroundings,
+): Readonly<Record<string, string>> | undefined {
+  const places = new Map<string, string>();
+  for (const { name, mountPath } of volumeMounts) {
+    const volume = volumes.find((each) => each.name === name);
+    if (volume === undefined) throw new Error(`no volume ${name}`);
+    const place = layOutVolume(volume, surroundings);
+    if (place === undefined) return undefined;
+    places.set(mountPath, place);
+  }
+  return Object.fromEntries([...places].sort(([one], [other]) => other.length - one.length));
+}
+
+function layOutVolume(
+  { name, hostPath, configMap }: Volume,
+  { api, namespace, folder, nodeFolder }: PodSurroundings,
+): string | undefined {
+  const place = hostPath === undefined ? join(folder, name) : join(nodeFolder, hostPath.path.replaceAll('/', '_'));
+  if (!existsSync(place)) mkdirSync(place, { recursive: true });
+  // As the kubelet makes an emptyDir, and a claim with an fsGroup; a directory of the node is given to the agent.
+  if (hostPath === undefined) chmodSync(place, 0o777);
+  if (configMap === undefined) return place;
+  const object = api.store('configmaps').get(namespace, configMap.name);
+  if (object === undefined) return undefined;
+  for (const { key, path } of configMap.items ?? []) {
+    const content = object.data?.[key];
+    if (content === undefined) return undefined;
+    writeFileSync(join(place, path), content);
+  }
+  return place;
+}
