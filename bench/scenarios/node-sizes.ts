@@ -41,15 +41,10 @@ export const nodeSizes: Scenario = {
         sizes.map((size) => bytesOf(size) / MIB),
         'MB',
       );
+    const memory =
+      `With ${SIZES.join(', ')} pods. At rest: ${inMib(({ restBytes }) => restBytes)}. At the peak of the storm, in ` +
+      `which all pods come at once to an agent that has just started: ${inMib(({ peakBytes }) => peakBytes)}.`;
     const rule = `By the rule in \`bench/sizing\` this makes \`${toManifestText(resources)}\`.`;
-    const memory = {
-      unit: 'MB',
-      details: [
-        `With ${SIZES.join(', ')} pods. At rest: ${inMib(({ restBytes }) => restBytes)}. At the peak of the storm, in ` +
-          `which all pods come at once to an agent that has just started: ${inMib(({ peakBytes }) => peakBytes)}.`,
-        rule,
-      ],
-    } as const;
     const cpu = [
       `At rest, with ${SIZES.join(', ')} pods: ${formatList(
         sizes.map(({ restCpuShare }) => 100 * restCpuShare),
@@ -69,14 +64,16 @@ export const nodeSizes: Scenario = {
       {
         work: `node of ${ORDINARY_PODS} pods, two streams and an identity each, at rest: resident memory`,
         value: ordinary.restBytes / MIB,
+        unit: 'MB',
         limit: deployed.requests.memoryBytes / MIB,
-        ...memory,
+        details: [memory],
       },
       {
         work: `node of ${MOST_PODS} pods that all come at once to a new agent: peak of memory`,
         value: largest.peakBytes / MIB,
+        unit: 'MB',
         limit: deployed.limits.memoryBytes / MIB,
-        ...memory,
+        details: [rule],
       },
       {
         work: `node of ${ORDINARY_PODS} pods that all come at once to a new agent: CPU, spread over a minute`,

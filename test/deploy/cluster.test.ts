@@ -82,7 +82,8 @@ test('deploy/ works: agents of two nodes wait for the CA’s root, and serve cer
       'the agent serves',
       async () => {
         const { status, out } = await fetchChain(socket, token);
-        return status === 0 ? out : undefined;
+        if (status !== 0) throw new Error(out);
+        return out;
       },
       { check: () => agent.assertRunning() },
     );

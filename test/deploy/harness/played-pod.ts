@@ -47,13 +47,15 @@ export class PlayedPod implements AsyncDisposable {
       command: process.execPath,
       args: [inCheckout('bin', 'sds-node-agent'), ...(container.args ?? []).map(moved)],
       env: {
+        // Defaults, which are not in the manifests.
+        ADMIN_SOCKET: moved('/var/run/sds-admin/admin.sock'),
+        SDS_UDS_PATH: moved('/var/run/sds/uds_path'),
         ...Object.fromEntries(settings),
         NODE_NAME: 'node-1',
         ...{ KUBERNETES_SERVICE_HOST: 'localhost', KUBERNETES_SERVICE_PORT: '443' },
         ...{ KUBERNETES_API_SERVER: api.url, KUBERNETES_API_TOKEN_FILE: tokenFile },
-        // Not in the manifests, for there each pod has ports of its own.
+        // In a cluster each pod has ports of its own.
         ...{ MONITORING_PORT: '0', DEBUG_PORT: '', MONITORING_ADDRESS: '127.0.0.1' },
-        ADMIN_SOCKET: moved('/var/run/sds-admin/admin.sock'),
         ...extraEnv,
       },
       logFile,
