@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -30,6 +30,8 @@ async function fetchChain(
 
 function newFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'cluster-'));
+  // The pods are of another user.
+  chmodSync(folder, 0o755);
   t.after(() => rmSync(folder, { recursive: true }));
   return folder;
 }
@@ -45,8 +47,11 @@ test('deploy/ works: agents of two nodes wait for the CA’s root, and serve cer
   await using api = await KubernetesApi.start({ clock: systemClock });
   const port = await freePort();
   const address = 'sds-node-agent-ca.sds-node-agent.svc:15012';
+  const image = await runToEnd(process.execPath, [inCheckout('scripts', 'image-root.mjs'), folder]);
+  assert.equal(image.status, 0, image.stderr);
   const world = {
     api,
+    app: join(folder, 'app'),
     namespace: NAMESPACE,
     replaced: { [address]: `127.0.0.1:${port}`, '--listen=0.0.0.0:15012': `--listen=127.0.0.1:${port}` },
     extraEnv: { CA_SERVER_NAME: address.replace(/:\d+$/, '') },

@@ -1,14 +1,16 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GuardedProcess } from '../../../demo/processes/guarded-process.ts';
 import type { KubernetesApi } from '../../fakes/kubernetes-api.ts';
-import { inCheckout } from './checkout.ts';
 import { type Container, environmentOf, type PodSpec, type Volume } from './manifests.ts';
 
 /** What a played pod has from the world around it. */
 export interface PodSurroundings {
   readonly api: KubernetesApi;
   readonly namespace: string;
+  /** What the image has in `/app`. */
+  readonly app: string;
   /** A folder of the pod's own, and that in which the paths of the node are. */
   readonly folder: string;
   readonly nodeFolder: string;
@@ -20,6 +22,8 @@ export interface PodSurroundings {
 /**
  * The only container of a pod of a manifest, as a process of this machine: its arguments and its environment are those
  * of the manifest, its paths are moved into a folder. It starts when its ConfigMaps are there, as with the kubelet.
+ * Where root plays it, the init container runs before it, and it runs as the user of the manifest, without
+ * capabilities.
  */
 export class PlayedPod implements AsyncDisposable {
   readonly logFile: string;
@@ -36,16 +40,22 @@ export class PlayedPod implements AsyncDisposable {
     if (container === undefined) throw new Error('a pod without containers');
     const moves = layOutVolumes(pod, container, surroundings);
     if (moves === undefined) return undefined;
-    const { api, folder, replaced, extraEnv } = surroundings;
+    const { api, app, folder, replaced, extraEnv } = surroundings;
     const moved = (text: string): string =>
       Object.entries({ ...replaced, ...moves }).reduce((moving, [from, to]) => moving.replaceAll(from, to), text);
     const settings = Object.entries(environmentOf(container)).map(([name, value]) => [name, moved(value)]);
     const tokenFile = join(folder, 'service-account-token');
     writeFileSync(tokenFile, api.agentToken());
     const logFile = join(folder, 'log');
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) runInitContainers(pod, (text) => moved(text.replace(/^\/app\//, `${app}/`)));
+    const [command = '', ...args] = [
+      ...(isRoot ? withoutRights(pod) : []),
+      ...[process.execPath, join(app, 'bin', 'sds-node-agent')],
+      ...(container.args ?? []).map(moved),
+    ];
     const running = new GuardedProcess({
-      command: process.execPath,
-      args: [inCheckout('bin', 'sds-node-agent'), ...(container.args ?? []).map(moved)],
+      ...{ command, args },
       env: {
         // Defaults, which are not in the manifests.
         ADMIN_SOCKET: moved('/var/run/sds-admin/admin.sock'),
@@ -71,6 +81,20 @@ export class PlayedPod implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process.stop();
   }
+}
+
+function runInitContainers({ initContainers = [] }: PodSpec, moved: (text: string) => string): void {
+  for (const { command = [], args = [] } of initContainers) {
+    const [program, ...rest] = [...command, ...args].map(moved);
+    if (program !== 'node') throw new Error(`the image has no ${program}`);
+    execFileSync(process.execPath, rest, { stdio: 'inherit' });
+  }
+}
+
+/** A command that runs another one as the user of the pod, who may nothing else. */
+function withoutRights({ securityContext: { runAsUser, runAsGroup } }: PodSpec): readonly string[] {
+  const rights = ['--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', '--clear-groups'];
+  return ['setpriv', `--reuid=${runAsUser}`, `--regid=${runAsGroup}`, ...rights];
 }
 
 /** Where each path of a mount is on this machine, the longest first; undefined while a ConfigMap is missing. */
