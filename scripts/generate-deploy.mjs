@@ -27,7 +27,7 @@ const MANIFESTS = [
   { file: 'optional/tokenless.yaml', values: { tokenless: true }, templates: ['tokenless'] },
   {
     file: 'optional/gateway-secrets.yaml',
-    values: { gatewaySecrets: { namespace: 'istio-system' } },
+    values: { gatewaySecrets: { namespace: 'gateways' } },
     templates: ['gateway-secrets'],
   },
   { file: 'optional/network-policy.yaml', values: { networkPolicy: { enabled: true } }, templates: ['network-policy'] },

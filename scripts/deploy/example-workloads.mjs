@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { inRepository } from '../ensure/repository.mjs';
 
 const NAMESPACE = 'shop';
+const GATEWAYS = 'gateways';
 const TOKEN_SECRET = '/etc/envoy/token.yaml';
 
 /** The modes of `envoy-config`: its flags, and what is to be said about them. */
@@ -22,83 +24,120 @@ const MODES = {
   },
 };
 
-/** The example workloads, a file for each mode: `{ file, text }`, below examples/kubernetes. */
+/** The example workloads, a file for each mode and one for a gateway: `{ file, text }`, below examples/kubernetes. */
 export function exampleWorkloads() {
-  return Object.entries(MODES).map(([mode, { flags, remark }]) => ({
-    file: `sidecars-${mode}.yaml`,
-    text: [
-      `# Two Envoys that talk mutual TLS, mode ${mode}. ${remark}`,
-      '# Made by scripts/generate-deploy.mjs; the bootstraps are those of `sds-node-agent envoy-config`.',
-      namespace(),
-      ...workload({ name: 'api', role: 'server', peer: 'web', flags: [...flags, '--app', '127.0.0.1:8000'] }),
-      service('api'),
-      ...workload({
-        name: 'web',
-        role: 'client',
-        peer: 'api',
-        flags: [...flags, '--upstream', `api.${NAMESPACE}.svc:8443`],
-      }),
-    ]
-      .join('\n')
-      .replaceAll(/[ \t]+$/gm, ''),
-  }));
+  return [...Object.entries(MODES).map(sidecars), { file: 'gateway.yaml', text: gateway() }];
 }
 
-function namespace() {
+function sidecars([mode, { flags, remark }]) {
+  const upstream = `api.${NAMESPACE}.svc:8443`;
+  const documents = [
+    namespace(NAMESPACE),
+    ...sidecar({ name: 'api', role: 'server', peer: 'web', flags: [...flags, '--app', '127.0.0.1:8000'] }),
+    service({ namespace: NAMESPACE, name: 'api', port: 8443 }),
+    ...sidecar({ name: 'web', role: 'client', peer: 'api', flags: [...flags, '--upstream', upstream] }),
+  ];
+  const head = `# Two Envoys that talk mutual TLS, mode ${mode}. ${remark}
+# Made by scripts/generate-deploy.mjs; the bootstraps are those of \`sds-node-agent envoy-config\`.`;
+  return { file: `sidecars-${mode}.yaml`, text: `${head}\n${documents.join('\n---\n')}` };
+}
+
+/** A gateway that has its hosts' certificates from Secrets, and its own identity like any sidecar. */
+function gateway() {
+  const name = 'gateway';
+  const bootstrap = readFileSync(inRepository('examples', 'gateway', 'envoy.yaml'), 'utf8');
+  const documents = [
+    namespace(GATEWAYS),
+    serviceAccount({ namespace: GATEWAYS, name }),
+    configMap({ namespace: GATEWAYS, name, files: { 'envoy.yaml': bootstrap } }),
+    service({ namespace: GATEWAYS, name, port: 443, type: 'LoadBalancer' }),
+    deployment({ namespace: GATEWAYS, name, listens: true, sockets: ['sds', 'sds-gateway'] }),
+  ];
+  const head = `# A gateway in a namespace of its own: examples/gateway/envoy.yaml in a pod. The agents need
+# GATEWAY_SECRETS_NAMESPACE=${GATEWAYS} and deploy/optional/gateway-secrets.yaml.
+# Made by scripts/generate-deploy.mjs.`;
+  return `${head}\n${documents.join('\n---\n')}`;
+}
+
+function sidecar({ name, role, peer, flags }) {
+  const identity = `spiffe://cluster.local/ns/${NAMESPACE}/sa/${peer}`;
+  const common = ['--role', role, '--node-id', name, '--cluster', name, '--spiffe-id', identity];
+  const files = { 'envoy.yaml': envoyConfig(...common, ...flags) };
+  if (flags.includes(TOKEN_SECRET)) files['token.yaml'] = envoyConfig('--print-token-secret');
+  const isServer = role === 'server';
+  const app = isServer ? 'netexec, --http-port=8000' : 'pause';
+  return [
+    serviceAccount({ namespace: NAMESPACE, name }),
+    configMap({ namespace: NAMESPACE, name, files }),
+    deployment({ namespace: NAMESPACE, name, app, listens: isServer, sockets: ['sds'] }),
+  ];
+}
+
+function namespace(name) {
   return `apiVersion: v1
 kind: Namespace
 metadata:
-  name: ${NAMESPACE}`;
+  name: ${name}`;
 }
 
-function service(name) {
-  return `---
-apiVersion: v1
-kind: Service
-metadata:
-  name: ${name}
-  namespace: ${NAMESPACE}
-spec:
-  selector: {app: ${name}}
-  ports:
-    - {name: mtls, port: 8443, targetPort: mtls}`;
-}
-
-function workload({ name, role, peer, flags }) {
-  const identity = `spiffe://cluster.local/ns/${NAMESPACE}/sa/${peer}`;
-  const bootstrap = envoyConfig(
-    '--role',
-    role,
-    '--node-id',
-    name,
-    '--cluster',
-    name,
-    '--spiffe-id',
-    identity,
-    ...flags,
-  );
-  const tokenSecret = flags.includes(TOKEN_SECRET) ? envoyConfig('--print-token-secret') : undefined;
-  return [
-    `---
-apiVersion: v1
+function serviceAccount({ namespace, name }) {
+  return `apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: ${name}
-  namespace: ${NAMESPACE}
----
-apiVersion: v1
+  namespace: ${namespace}`;
+}
+
+function service({ namespace, name, port, type = 'ClusterIP' }) {
+  return `apiVersion: v1
+kind: Service
+metadata:
+  name: ${name}
+  namespace: ${namespace}
+spec:
+  type: ${type}
+  selector: {app: ${name}}
+  ports:
+    - {name: tls, port: ${port}, targetPort: tls}`;
+}
+
+function configMap({ namespace, name, files }) {
+  const data = Object.entries(files).map(([file, text]) => `  ${file}: |\n${indented(text).trimEnd()}`);
+  return `apiVersion: v1
 kind: ConfigMap
 metadata:
   name: ${name}-envoy
-  namespace: ${NAMESPACE}
+  namespace: ${namespace}
 data:
-  envoy.yaml: |
-${indented(bootstrap)}${tokenSecret === undefined ? '' : `  token.yaml: |\n${indented(tokenSecret)}`}---
-apiVersion: apps/v1
+${data.join('\n')}`;
+}
+
+/** @param app arguments of the application beside Envoy; undefined: there is none */
+function deployment({ namespace, name, app, listens, sockets }) {
+  const mounts = sockets.map(
+    (socket) => `            - {name: ${socket}, mountPath: /var/run/${socket}, readOnly: true}`,
+  );
+  const volumes = sockets.map(
+    (socket) => `        - name: ${socket}\n          hostPath: {path: /var/run/${socket}, type: Directory}`,
+  );
+  const beside = `        - name: app
+          image: registry.k8s.io/e2e-test-images/agnhost:2.53
+          args: [${app}]
+          securityContext:
+            allowPrivilegeEscalation: false
+            capabilities: {drop: [ALL]}
+`;
+  const readiness = `          ports:
+            - {name: tls, containerPort: 8443}
+          # Envoy opens the port once it has its certificate.
+          readinessProbe:
+            tcpSocket: {port: tls}
+`;
+  return `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: ${name}
-  namespace: ${NAMESPACE}
+  namespace: ${namespace}
 spec:
   replicas: 1
   selector:
@@ -108,7 +147,7 @@ spec:
       labels: {app: ${name}}
     spec:
       serviceAccountName: ${name}
-      # The application has no business with the API server.
+      # Nothing here has business with the API server.
       automountServiceAccountToken: false
       securityContext:
         runAsNonRoot: true
@@ -117,43 +156,26 @@ spec:
         fsGroup: 101
         seccompProfile: {type: RuntimeDefault}
       containers:
-        - name: app
-          image: registry.k8s.io/e2e-test-images/agnhost:2.53
-          args: [${role === 'server' ? 'netexec, --http-port=8000' : 'pause'}]
-          securityContext:
-            allowPrivilegeEscalation: false
-            capabilities: {drop: [ALL]}
-        - name: envoy
+${app === undefined ? '' : beside}        - name: envoy
           image: envoyproxy/envoy:v1.40.0
-          args: [-c, /etc/envoy/envoy.yaml]${
-            role === 'server'
-              ? `
-          ports:
-            - {name: mtls, containerPort: 8443}
-          # Envoy opens the port once it has its certificate.
-          readinessProbe:
-            tcpSocket: {port: mtls}`
-              : ''
-          }
-          securityContext:
+          args: [-c, /etc/envoy/envoy.yaml]
+${listens ? readiness : ''}          securityContext:
             allowPrivilegeEscalation: false
             readOnlyRootFilesystem: true
             capabilities: {drop: [ALL]}
           volumeMounts:
             - {name: envoy, mountPath: /etc/envoy, readOnly: true}
-            - {name: sds, mountPath: /var/run/sds, readOnly: true}
+${mounts.join('\n')}
             - {name: token, mountPath: /var/run/secrets/tokens, readOnly: true}
       volumes:
         - name: envoy
           configMap: {name: ${name}-envoy}
-        # The directory, never the socket: an agent that starts makes a new one.
-        - name: sds
-          hostPath: {path: /var/run/sds, type: Directory}
+        # Directories, never the sockets: an agent that starts makes a new one.
+${volumes.join('\n')}
         - name: token
           projected:
             sources:
-              - serviceAccountToken: {path: istio-token, audience: istio-ca, expirationSeconds: 43200}`,
-  ];
+              - serviceAccountToken: {path: istio-token, audience: istio-ca, expirationSeconds: 43200}`;
 }
 
 function envoyConfig(...flags) {
