@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { inRepository } from './ensure/repository.mjs';
 
@@ -20,8 +20,10 @@ for (const path of ['package.json', 'LICENSE', 'bin', 'dist/src', ...runtimePack
 cpSync(inRepository('deploy', 'image'), app, { recursive: true });
 mkdirSync(resolve(target, 'empty'), { recursive: true });
 
-/** Where the packages are that are there for more than development, from npm's own record of what it installed. */
+/** Where the packages are that are there for more than development. Those for other machines npm has left out. */
 function runtimePackages() {
-  const { packages } = JSON.parse(readFileSync(inRepository('node_modules', '.package-lock.json'), 'utf8'));
-  return Object.entries(packages).flatMap(([path, { dev }]) => (dev ? [] : [path]));
+  const { packages } = JSON.parse(readFileSync(inRepository('package-lock.json'), 'utf8'));
+  return Object.entries(packages).flatMap(([path, { dev }]) => {
+    return path === '' || dev || !existsSync(inRepository(path)) ? [] : [path];
+  });
 }
