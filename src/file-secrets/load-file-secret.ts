@@ -4,7 +4,7 @@ import { Redacted } from '../core/redacted.ts';
 import type { FileBundleSecret, FileCertificateSecret, FileRef, ForeignSecret } from '../core/secret.ts';
 import { parseCertifiedKey } from '../keys/certified-key.ts';
 import { parsePem } from '../keys/pem.ts';
-import { judgeRoots, normalizeRoots } from '../keys/roots.ts';
+import { judgeRoots, toCanonicalRoots } from '../keys/roots.ts';
 import { readGuardedFile } from './read-guarded-file.ts';
 import { readSystemRoots } from './system-roots.ts';
 
@@ -52,7 +52,7 @@ function toBundle(content: Buffer, nowMs: number): FileBundleSecret {
       `none of ${ders.length} certificates is a root to trust: ${unusable} are none of a CA, ${expired} have expired`,
     );
   }
-  const { pem, count, notAfterMs, version } = normalizeRoots(ders, nowMs);
+  const { pem, count, notAfterMs, version } = toCanonicalRoots(valid);
   return { kind: 'file-bundle', version, rootsPem: pem, rootCount: count, notAfterMs };
 }
 

@@ -54,13 +54,19 @@ export function normalizeRoots(ders: DerCertificates, nowMs: number): Normalized
     const counts = `${ders.length} given, ${unusable} not CA certificates, ${expired} expired`;
     throw new AgentError('ca-answer-invalid', `the CA gave no usable root: ${counts}`);
   }
-  const sorted = valid.map(({ der }) => der).sort(Buffer.compare);
-  const unique = sorted.filter((der, index) => index === 0 || Buffer.compare(der, sorted[index - 1] ?? der) !== 0);
-  if (areTooMany(unique)) {
-    const found = `${unique.length} roots of ${bytesOf(unique)} bytes together`;
+  const roots = toCanonicalRoots(valid);
+  if (areTooMany(roots.ders)) {
+    const found = `${roots.count} roots of ${bytesOf(roots.ders)} bytes together`;
     const limits = `${MOST_ROOTS.count} and ${MOST_ROOTS.bytes} bytes`;
     throw new AgentError('ca-answer-invalid', `the CA has ${found}, and at most ${limits} are trusted at a time`);
   }
+  return roots;
+}
+
+/** The canonical form of roots that `judgeRoots` found valid, however many. */
+export function toCanonicalRoots(valid: readonly Certificate[]): NormalizedRoots {
+  const sorted = valid.map(({ der }) => der).sort(Buffer.compare);
+  const unique = sorted.filter((der, index) => index === 0 || Buffer.compare(der, sorted[index - 1] ?? der) !== 0);
   const pem = Buffer.from(toPemBundle('CERTIFICATE', unique));
   return {
     pem,
