@@ -38,8 +38,8 @@ const LOADERS: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   [
     'VaultCA',
     async (settings) => {
-      const { loadVaultProvider } = await import('./vault/load-vault-provider.ts');
-      return { provider: loadVaultProvider(settings) };
+      const { createVaultProvider } = await import('./vault/create-vault-provider.ts');
+      return { provider: createVaultProvider(settings) };
     },
   ],
   ['Custom', loadCustom],

@@ -7,8 +7,8 @@ import { quoteUntrusted } from '../core/agent-error.ts';
 import { parseServerName } from '../keys/server-name.ts';
 import type { SubjectAltName } from '../keys/subject-alt-name.ts';
 import { systemClock } from '../runtime/system-clock.ts';
-import { createLogger } from '../telemetry/logger.ts';
 import type { Command } from './command.ts';
+import { createCommandLog } from './command-log.ts';
 import { type Address, parseAddress } from './envoy-bootstrap/address.ts';
 import { ExitCode } from './exit-code.ts';
 import { packageVersion } from './package-version.ts';
@@ -58,8 +58,8 @@ export const ca: Command = {
   name: 'ca',
   summary: 'serve the embedded CA to agents on other nodes',
   help: HELP,
-  async run(argv, { env, stdout, signal }) {
-    const { settings, text, list } = parseArgumentsAndSettings(argv, env, {
+  async run(argv, io) {
+    const { settings, text, list } = parseArgumentsAndSettings(argv, io.env, {
       texts: ['listen', 'tls-cert', 'tls-key', 'root-file', 'root-config-map', 'max-ttl', 'admin-socket'],
       lists: ['dns'],
     });
@@ -72,15 +72,13 @@ export const ca: Command = {
       faults.push(`CA_PROVIDER is ${quoteUntrusted(providers.join(','))}; ca serves the Embedded one only`);
     }
     if (endpoint === undefined || faults.length > 0) throw invalidSettings(faults);
-    const { level, format = stdout.isTTY === true ? 'text' : 'json' } = settings.log;
-    const { NO_COLOR = '' } = env;
-    const log = createLogger({ level, format, colour: stdout.isTTY === true && NO_COLOR === '' });
+    const log = createCommandLog(settings, io);
     const server = await CaServer.load({
       ...{ settings, endpoint, maxTtlMs, clock: systemClock, log, version: packageVersion() },
       ...{ rootFile: text('root-file'), rootConfigMap },
       adminSocket: text('admin-socket'),
     });
-    await server.run(signal);
+    await server.run(io.signal);
     return ExitCode.ok;
   },
 };

@@ -2,8 +2,8 @@ import { access, constants, lstat, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Settings } from '../config/settings.ts';
 import { AgentError } from '../core/agent-error.ts';
+import { probeSocket } from '../runtime/probe-socket.ts';
 import { requireApart } from '../telemetry/require-apart.ts';
-import { probeSocket } from '../transport/probe-socket.ts';
 
 /** Whether the SDS socket can be made, in words; rejects with an `AgentError` that says why not. */
 export function checkSdsSocket({ sds }: Settings): Promise<string> {

@@ -1,8 +1,8 @@
 import { Agent } from '../agent.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import { systemClock } from '../runtime/system-clock.ts';
-import { createLogger } from '../telemetry/logger.ts';
 import type { Command } from './command.ts';
+import { createCommandLog } from './command-log.ts';
 import { ExitCode } from './exit-code.ts';
 import { packageVersion } from './package-version.ts';
 import { SETTINGS_HELP } from './settings-help.ts';
@@ -19,13 +19,11 @@ a second signal exits at once. Logs go to standard output, one JSON object a lin
 ${SETTINGS_HELP}
 exit status: 0 asked to stop, 64 a wrong setting, 69 cannot start, 70 a bug
 `,
-  async run(argv, { env, stdout, signal }) {
-    const settings = loadSettings(env, argv);
-    const { level, format = stdout.isTTY === true ? 'text' : 'json' } = settings.log;
-    const { NO_COLOR = '' } = env;
-    const log = createLogger({ level, format, colour: stdout.isTTY === true && NO_COLOR === '' });
+  async run(argv, io) {
+    const settings = loadSettings(io.env, argv);
+    const log = createCommandLog(settings, io);
     const agent = await Agent.load({ settings, clock: systemClock, log, version: packageVersion() });
-    await agent.run(signal);
+    await agent.run(io.signal);
     return ExitCode.ok;
   },
 };

@@ -1,4 +1,5 @@
 import { AgentError } from '../core/agent-error.ts';
+import type { DerCertificates } from '../core/ca-provider.ts';
 import { DerError } from './der-error.ts';
 import { type DerReader, readDer } from './der-reader.ts';
 import { constructedContextTag, contextTag, Tag } from './der-tag.ts';
@@ -168,6 +169,11 @@ export function isSignedBy(child: Certificate, issuer: Certificate): boolean {
 /** Whether its own key signed it, as a root's does. */
 export function isSelfSigned(certificate: Certificate): boolean {
   return isSignedBy(certificate, certificate);
+}
+
+/** Whether these are the same certificates, in any order; none may be there twice. */
+export function sameCertificates(some: DerCertificates, others: DerCertificates): boolean {
+  return some.length === others.length && some.every((der) => others.some((other) => sameBytes(der, other)));
 }
 
 /** Whether two byte arrays are equal. */

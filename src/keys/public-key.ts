@@ -1,5 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { DerError } from './der-error.ts';
+import { DerReader } from './der-reader.ts';
+import { Tag } from './der-tag.ts';
 import { bitString, objectIdentifier, sequence } from './der-writer.ts';
 import { ObjectId } from './object-ids.ts';
 
@@ -12,14 +14,32 @@ export type PublicKeyKind =
 /**
  * Reads a SubjectPublicKeyInfo in DER; for this room only.
  *
- * @throws DerError when it is none, or of an algorithm that OpenSSL does not know
+ * @throws DerError when it is none, of an algorithm that OpenSSL does not know, or of a curve that is written out
  */
 export function importPublicKey(spkiDer: Uint8Array): KeyObject {
+  const key = readKey(spkiDer);
+  if (key.asymmetricKeyType === 'ec') demandNamedCurve(spkiDer);
+  return key;
+}
+
+function readKey(spkiDer: Uint8Array): KeyObject {
   try {
     return createPublicKey({ key: Buffer.from(spkiDer), format: 'der', type: 'spki' });
   } catch (cause) {
     throw new DerError('the public key cannot be read', { cause });
   }
+}
+
+/**
+ * RFC 5480, 2.1.1: a curve is named, never written out, for what is written out may be another one with a weak base
+ * point (CVE-2020-0601). OpenSSL takes it for the curve that it resembles.
+ */
+function demandNamedCurve(spkiDer: Uint8Array): void {
+  const isNamed = new DerReader(spkiDer).enter(Tag.SEQUENCE).within(Tag.SEQUENCE, (algorithm) => {
+    algorithm.objectIdentifier();
+    return algorithm.any().tag === Tag.OBJECT_IDENTIFIER;
+  });
+  if (!isNamed) throw new DerError('the curve of the public key is not named');
 }
 
 /** Enough for the intermediates and roots of every CA that one agent talks to. */

@@ -1,7 +1,7 @@
 import { lstat, mkdir, rename, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { AgentError } from '../core/agent-error.ts';
+import { probeSocket } from '../runtime/probe-socket.ts';
 
 /** The kernel's limit (sun_path, 108 bytes with a terminating zero); longer paths would be cut silently. */
 const LONGEST_PATH_BYTES = 107;
@@ -65,7 +65,8 @@ export async function requireUnserved(path: string): Promise<void> {
   if (found === undefined) return;
   const advice = `set ${SETTING} to another path`;
   if (!found.isSocket()) throw new AgentError('socket-unusable', `${path} is not a socket: remove it, or ${advice}`);
-  if (await isAnswered(path)) {
+  // Only a refused connection proves that nobody listens; anything else might be somebody busy.
+  if ((await probeSocket(path)).state !== 'dead') {
     const fault = `another process serves the admin socket ${path}`;
     throw new AgentError('socket-unusable', `${fault}: stop that one, or ${advice}`);
   }
@@ -74,20 +75,6 @@ export async function requireUnserved(path: string): Promise<void> {
 function unusable(path: string, cause: unknown): AgentError {
   const reason = cause instanceof Error ? cause.message : 'unknown error';
   return new AgentError('socket-unusable', `cannot make the admin socket ${path} (${SETTING}): ${reason}`, { cause });
-}
-
-/** Only a refused connection proves that nobody listens; anything else might be somebody busy. */
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
-    });
-  });
 }
 
 async function removeOurs(path: string, inode: number): Promise<void> {

@@ -3,7 +3,7 @@ import { access, chmod, chown, constants, lstat, rename, rm } from 'node:fs/prom
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { AgentError } from '../core/agent-error.ts';
-import { probeSocket } from './probe-socket.ts';
+import { probeSocket } from '../runtime/probe-socket.ts';
 import { systemErrorCode } from './system-error-code.ts';
 
 /** `sun_path` of unix(7) has 108 bytes with its final zero. Node cuts a longer path silently. */

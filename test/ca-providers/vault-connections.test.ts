@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { loadVaultProvider } from '../../src/ca-providers/vault/load-vault-provider.ts';
+import { createVaultProvider } from '../../src/ca-providers/vault/create-vault-provider.ts';
 import { createLoopbackCertificate } from '../identity/loopback-certificate.ts';
 import { eventually } from '../transport/eventually.ts';
 import { never, VaultWorld } from './vault-world.ts';
@@ -37,7 +37,7 @@ test('a server with a certificate for another name gets no token', async (t) => 
   const world = await VaultWorld.start(t, {}, tls);
   const address = String(world.server.settings().address).replace('localhost', '127.0.0.1');
   const vault = world.server.settings({ address, tlsRootCert: tls.cert });
-  const provider = loadVaultProvider({ vault, clock: world.clock, log: world.log });
+  const provider = createVaultProvider({ vault, clock: world.clock, log: world.log });
   await assert.rejects(provider.roots(never()), { code: 'ca-unavailable', message: /another name.*VAULT_ADDR/ });
 });
 

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { loadVaultProvider } from '../../src/ca-providers/vault/load-vault-provider.ts';
+import { createVaultProvider } from '../../src/ca-providers/vault/create-vault-provider.ts';
 import { describeCaProvider } from '../contracts/ca-provider.ts';
 import type { CaFault } from '../contracts/ca-under-test.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -13,7 +13,7 @@ describeCaProvider(
     const log = new RecordingLog();
     const server = await VaultServer.start(clock);
     return {
-      provider: loadVaultProvider({ vault: server.settings(), clock, log }),
+      provider: createVaultProvider({ vault: server.settings(), clock, log }),
       clock,
       tokenFor: async (id) => server.token(id),
       badTokens: async () => ({ wrong: newToken(), expired: newToken() }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CaProviderSettings } from '../../src/ca-providers/provider-settings.ts';
-import { loadVaultProvider } from '../../src/ca-providers/vault/load-vault-provider.ts';
+import { createVaultProvider } from '../../src/ca-providers/vault/create-vault-provider.ts';
 import { parseVaultOptions } from '../../src/ca-providers/vault/vault-options.ts';
 import { loadSettings } from '../../src/config/load-settings.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -82,7 +82,7 @@ for (const [address, warns] of [
 ] as const) {
   test(`${address} ${warns ? 'is' : 'is not'} warned of`, () => {
     const log = new RecordingLog();
-    loadVaultProvider({ vault: { ...GOOD, address }, clock: new FakeClock(), log });
+    createVaultProvider({ vault: { ...GOOD, address }, clock: new FakeClock(), log });
     assert.equal(log.events.filter(({ level }) => level === 'warn').length, warns ? 1 : 0);
   });
 }

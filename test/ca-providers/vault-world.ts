@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 import type { CaProviderSettings } from '../../src/ca-providers/provider-settings.ts';
-import { loadVaultProvider } from '../../src/ca-providers/vault/load-vault-provider.ts';
+import { createVaultProvider } from '../../src/ca-providers/vault/create-vault-provider.ts';
 import type { VaultProvider } from '../../src/ca-providers/vault/vault-provider.ts';
 import type { SignRequest } from '../../src/core/ca-provider.ts';
 import type { Token } from '../../src/core/caller.ts';
@@ -30,7 +30,7 @@ export class VaultWorld {
   private constructor(server: VaultServer, clock: FakeClock, more: Partial<CaProviderSettings['vault']>) {
     this.clock = clock;
     this.server = server;
-    this.provider = loadVaultProvider({ vault: server.settings(more), clock, log: this.log });
+    this.provider = createVaultProvider({ vault: server.settings(more), clock, log: this.log });
   }
 
   static async start(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { AgentError } from '../../src/core/agent-error.ts';
@@ -74,4 +75,22 @@ describe('a request is refused', async () => {
 test('the public key of a request of our own is read without looking at the signature', () => {
   assert.deepEqual(Buffer.from(readPublicKey(csr)), Buffer.from(keyPair.publicKeyDer));
   assert.throws(() => readPublicKey(csr.subarray(0, 100)), { code: 'ca-request-refused' });
+});
+
+test('a key whose curve is written out instead of named is refused, though OpenSSL takes it for P-256', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1', paramEncoding: 'explicit' });
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  assert.equal(
+    createPublicKey({ key: spki, type: 'spki', format: 'der' }).asymmetricKeyDetails?.namedCurve,
+    'prime256v1',
+  );
+  const fields = readDer(csr, (reader) =>
+    reader.enter(Tag.SEQUENCE).within(Tag.SEQUENCE, (body) => [body.any(), body.any(), body.any(), body.any()]),
+  );
+  const body = sequence(...fields.map(({ whole }, index) => (index === 2 ? spki : whole)));
+  const forged = sequence(body, keyPair.signatureAlgorithmDer, bitString(sign('sha256', body, privateKey)));
+  assert.throws(() => parseCsr(forged), {
+    code: 'ca-request-refused',
+    message: /curve of the public key is not named/,
+  });
 });

@@ -8,9 +8,9 @@ import { verifyIssuance } from '../../keys/verify-issuance.ts';
 import { throwIfAborted } from '../../runtime/or-aborted.ts';
 import { Changes } from '../changes.ts';
 import { Secrets, withoutSecrets } from '../without-secrets.ts';
-import type { CaConnections } from './ca-connections.ts';
 import { withToken } from './call-metadata.ts';
-import { isFailedCall, toCaError } from './status-error.ts';
+import type { ReplaceableConnection } from './replaceable-connection.ts';
+import { isFailedCall, toStatusError } from './status-error.ts';
 import { ToldRoots } from './told-roots.ts';
 import { type CaAnswer, decodeAnswer, encodeRequest } from './wire.ts';
 
@@ -21,7 +21,7 @@ import { type CaAnswer, decodeAnswer, encodeRequest } from './wire.ts';
  */
 export class CitadelProvider implements CaProvider {
   readonly name = 'Citadel';
-  readonly #connections: CaConnections;
+  readonly #connections: ReplaceableConnection;
   readonly #metadata: Metadata;
   /** Secrets as well: some CAs want a password there. */
   readonly #headers: Secrets;
@@ -30,7 +30,7 @@ export class CitadelProvider implements CaProvider {
   readonly #clock: Clock;
 
   /** @param metadata what every call carries */
-  constructor(connections: CaConnections, metadata: Metadata, clock: Clock) {
+  constructor(connections: ReplaceableConnection, metadata: Metadata, clock: Clock) {
     this.#connections = connections;
     this.#metadata = metadata;
     this.#headers = new Secrets(...Object.values(metadata.getMap()));
@@ -81,6 +81,6 @@ export class CitadelProvider implements CaProvider {
   }
 
   #toError(thrown: unknown, ...secrets: readonly Secrets[]): unknown {
-    return isFailedCall(thrown) ? toCaError(thrown, withoutSecrets([...secrets, this.#headers])) : thrown;
+    return isFailedCall(thrown) ? toStatusError(thrown, withoutSecrets([...secrets, this.#headers])) : thrown;
   }
 }

@@ -2,10 +2,10 @@ import { AgentError } from '../../core/agent-error.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { CaProviderSettings } from '../provider-settings.ts';
-import { CaConnections } from './ca-connections.ts';
 import { createCallMetadata } from './call-metadata.ts';
 import { CitadelProvider } from './citadel-provider.ts';
 import { parseCaAddress } from './parse-ca-address.ts';
+import { ReplaceableConnection } from './replaceable-connection.ts';
 import { FileTlsRoots, publicTlsRoots, type TlsRoots } from './tls-roots.ts';
 
 /**
@@ -28,7 +28,7 @@ export async function loadCitadelProvider({ ca, clock, log }: CaProviderSettings
   const metadata = createCallMetadata(ca.clusterId, ca.headers);
   const name = serverName ?? host;
   const tls = name === undefined ? undefined : { name, roots: await loadTlsRoots(rootCaFile, clock, log) };
-  return new CitadelProvider(new CaConnections({ target, tls, authority: serverName }), metadata, clock);
+  return new CitadelProvider(new ReplaceableConnection({ target, tls, authority: serverName }), metadata, clock);
 }
 
 async function loadTlsRoots(file: string | undefined, clock: Clock, log: Log): Promise<TlsRoots> {

@@ -109,7 +109,7 @@ const DRESSED = /^No connection established\. Last error: (?:Error(?: \[\w+\])?:
  *
  * @param clean takes out what the server may repeat and nobody may see
  */
-export function toCaError({ code, details, metadata }: FailedCall, clean: Cleaner): AgentError {
+export function toStatusError({ code, details, metadata }: FailedCall, clean: Cleaner): AgentError {
   const words = clean(details.replace(DRESSED, '$1').trim());
   const meaning = meaningOf(code, words);
   const text = words === '' ? meaning.text : `${meaning.text}; it says ${quoteUntrusted(words)}`;

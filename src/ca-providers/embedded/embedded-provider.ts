@@ -4,7 +4,7 @@ import { toIsoTime } from '../../core/calendar.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { RootStage, RotatableRoot } from '../../core/root-rotation.ts';
-import { sameBytes } from '../../keys/certificate.ts';
+import { sameCertificates } from '../../keys/certificate.ts';
 import type { Validity } from '../../keys/certificate-profiles.ts';
 import { parseCsr } from '../../keys/csr.ts';
 import type { PublicKeyKind } from '../../keys/public-key.ts';
@@ -185,10 +185,8 @@ export class EmbeddedProvider implements CaProvider, RotatableRoot {
 
   #adopt(state: CaState): void {
     const before = rootsOf(this.#state);
-    const after = rootsOf(state);
     this.#state = state;
-    const same = before.length === after.length && before.every((der) => after.some((other) => sameBytes(der, other)));
-    if (!same) this.#rootChanges.notify();
+    if (!sameCertificates(before, rootsOf(state))) this.#rootChanges.notify();
   }
 }
 

@@ -2,7 +2,7 @@ import { AgentError, toAgentError } from '../../core/agent-error.ts';
 import type { CaProvider, DerCertificates, SignRequest } from '../../core/ca-provider.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
-import { sameBytes } from '../../keys/certificate.ts';
+import { sameCertificates } from '../../keys/certificate.ts';
 import { readPublicKey } from '../../keys/csr.ts';
 import { verifyIssuance } from '../../keys/verify-issuance.ts';
 import { type BackoffPolicy, backoffMs } from '../../runtime/backoff.ts';
@@ -114,8 +114,7 @@ export class FailoverMember {
   #learn(roots: DerCertificates): void {
     const before = this.#roots;
     this.#roots = roots;
-    const same = before?.length === roots.length && before.every((der) => roots.some((other) => sameBytes(der, other)));
-    if (!same) this.#parts.onRootsChange();
+    if (before === undefined || !sameCertificates(before, roots)) this.#parts.onRootsChange();
   }
 
   #within<T>(

@@ -1,7 +1,7 @@
 import type { CaProvider, DerCertificates, SignRequest } from '../../core/ca-provider.ts';
 import type { Clock } from '../../core/clock.ts';
 import { Redacted } from '../../core/redacted.ts';
-import { type Certificate, sameBytes } from '../../keys/certificate.ts';
+import { type Certificate, sameBytes, sameCertificates } from '../../keys/certificate.ts';
 import { toPem } from '../../keys/pem.ts';
 import { throwIfAborted } from '../../runtime/or-aborted.ts';
 import { Changes } from '../changes.ts';
@@ -40,7 +40,7 @@ export class VaultProvider implements CaProvider {
     const { leaf, issuers } = parseSignedAnswer(answer.text);
     const before = this.#anchors();
     this.#ofAnswer = parseIssuers(issuers);
-    if (!isSame(before, this.#anchors())) this.#anchorChanges.notify();
+    if (!sameCertificates(before, this.#anchors())) this.#anchorChanges.notify();
     return toChain(leaf, this.#issuers());
   }
 
@@ -98,8 +98,4 @@ export class VaultProvider implements CaProvider {
   #anchors(): DerCertificates {
     return toAnchors(this.#issuers());
   }
-}
-
-function isSame(some: DerCertificates, others: DerCertificates): boolean {
-  return some.length === others.length && some.every((der) => others.some((other) => sameBytes(der, other)));
 }

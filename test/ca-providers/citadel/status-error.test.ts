@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Metadata, status } from '@grpc/grpc-js';
-import { toCaError } from '../../../src/ca-providers/citadel/status-error.ts';
+import { toStatusError } from '../../../src/ca-providers/citadel/status-error.ts';
 import type { ErrorCode } from '../../../src/core/agent-error.ts';
 import { RetryInfo, Status } from '../../../src/gen/grpc/status.ts';
 
@@ -30,18 +30,18 @@ const failed = (code: number, details = '', metadata = new Metadata()) => ({ cod
 describe('a status of the CA', () => {
   for (const [name, code] of Object.entries(CODES)) {
     test(`${name} is ${code}, and says what to look at`, () => {
-      const error = toCaError(failed(status[name as keyof typeof CODES], 'no "luck"\n'), asIs);
+      const error = toStatusError(failed(status[name as keyof typeof CODES], 'no "luck"\n'), asIs);
       assert.equal(error.code, code);
       assert.match(error.message, /: look at .*; it says "no \\"luck\\""$/);
     });
   }
 
   test('without a text is told without one', () => {
-    assert.doesNotMatch(toCaError(failed(status.INTERNAL), asIs).message, /says/);
+    assert.doesNotMatch(toStatusError(failed(status.INTERNAL), asIs).message, /says/);
   });
 
   test('that nobody knows is taken for UNKNOWN', () => {
-    assert.equal(toCaError(failed(99), asIs).message, toCaError(failed(status.UNKNOWN), asIs).message);
+    assert.equal(toStatusError(failed(99), asIs).message, toStatusError(failed(status.UNKNOWN), asIs).message);
   });
 });
 
@@ -50,7 +50,7 @@ test('what grpc-js says in place of the CA is told as what it is', () => {
     { code: status.RESOURCE_EXHAUSTED, says: 'Received message larger than max (2 vs. 1)', is: 'ca-answer-invalid' },
     { code: status.PERMISSION_DENIED, says: 'Protocol not secure enough', is: 'ca-unavailable' },
   ];
-  for (const { code, says, is } of TABLE) assert.equal(toCaError(failed(code, says), asIs).code, is);
+  for (const { code, says, is } of TABLE) assert.equal(toStatusError(failed(code, says), asIs).code, is);
 });
 
 describe('a connection that fails names the setting', () => {
@@ -69,7 +69,7 @@ describe('a connection that fails names the setting', () => {
   ];
   for (const { says, names } of FAULTS) {
     test(`for ${JSON.stringify(says)}`, () => {
-      const error = toCaError(
+      const error = toStatusError(
         failed(status.UNAVAILABLE, `No connection established. Last error: ${says}. Resolution note: `),
         asIs,
       );
@@ -110,7 +110,7 @@ describe('a break that the CA asks for', () => {
   ];
   for (const { what, metadata, expected } of TABLE) {
     test(what, () => {
-      assert.equal(toCaError(failed(status.RESOURCE_EXHAUSTED, 'slow', metadata), asIs).retryAfterMs, expected);
+      assert.equal(toStatusError(failed(status.RESOURCE_EXHAUSTED, 'slow', metadata), asIs).retryAfterMs, expected);
     });
   }
 });

@@ -1,6 +1,6 @@
 import type { VaultExample } from '../../../demo/processes/run-vault-example.ts';
 import type { CaProviderSettings } from '../../../src/ca-providers/provider-settings.ts';
-import { loadVaultProvider } from '../../../src/ca-providers/vault/load-vault-provider.ts';
+import { createVaultProvider } from '../../../src/ca-providers/vault/create-vault-provider.ts';
 import type { VaultProvider } from '../../../src/ca-providers/vault/vault-provider.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
 import { RecordingLog } from '../../fakes/recording-log.ts';
@@ -40,7 +40,7 @@ export class Cluster implements AsyncDisposable {
       namespace: undefined,
       ...more,
     };
-    return loadVaultProvider({ vault, clock: systemClock, log: this.log });
+    return createVaultProvider({ vault, clock: systemClock, log: this.log });
   }
 
   /** A new root in the mount, which signs from now on. */

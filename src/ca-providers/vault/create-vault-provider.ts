@@ -7,7 +7,7 @@ import { VaultProvider } from './vault-provider.ts';
  *
  * @throws AgentError `settings-invalid`, listing everything that is missing or wrong
  */
-export function loadVaultProvider(settings: Pick<CaProviderSettings, 'vault' | 'clock' | 'log'>): VaultProvider {
+export function createVaultProvider(settings: Pick<CaProviderSettings, 'vault' | 'clock' | 'log'>): VaultProvider {
   const { clock, log } = settings;
   const options = parseVaultOptions(settings);
   const { address, authPath, signCsrPath } = options;

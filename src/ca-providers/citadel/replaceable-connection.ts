@@ -5,7 +5,7 @@ import type { ServerCheck } from './owned-credentials.ts';
 import { isFailedCall, isOfConnection } from './status-error.ts';
 import type { TlsRoots } from './tls-roots.ts';
 
-export interface CaConnectionsParts {
+export interface ReplaceableConnectionParts {
   /** The CA's address as gRPC names it. */
   readonly target: string;
   /** What its certificate is verified with. Undefined: it is spoken to in plain text. */
@@ -23,11 +23,11 @@ interface Newest {
  * Keeps one connection to the CA, for as long as it is good: until the roots that verify the CA change, or until a
  * call fails in a way that a new connection may mend. Calls that run on an old one end there.
  */
-export class CaConnections {
-  readonly #parts: CaConnectionsParts;
+export class ReplaceableConnection {
+  readonly #parts: ReplaceableConnectionParts;
   #newest: Newest | undefined;
 
-  constructor(parts: CaConnectionsParts) {
+  constructor(parts: ReplaceableConnectionParts) {
     this.#parts = parts;
   }
 
