@@ -72,13 +72,18 @@ export async function loadCaProviders(
 ): Promise<readonly LoadedCaProvider[]> {
   const loaded: LoadedCaProvider[] = [];
   for (const name of names) {
-    const one = await loadCaProvider(name, settings);
-    if (loaded.some(({ provider }) => provider.name === one.provider.name)) {
-      throw new AgentError('settings-invalid', `CA_PROVIDER lists ${one.provider.name} twice: name each once`);
-    }
-    loaded.push(one);
+    loaded.push(await loadCaProvider(name, settings));
+    requireDistinct(loaded);
   }
   return loaded;
+}
+
+/** @throws AgentError `settings-invalid` where two are the same: `Custom` and the module's own name are */
+export function requireDistinct(loaded: readonly LoadedCaProvider[]): void {
+  const names = loaded.map(({ provider }) => provider.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return;
+  throw new AgentError('settings-invalid', `CA_PROVIDER lists ${twice} twice: name each once`);
 }
 
 async function loadCustom(settings: CaProviderSettings, name: string): Promise<LoadedCaProvider> {

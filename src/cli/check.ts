@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { loadCaProviders } from '../ca-providers/registry.ts';
+import { type LoadedCaProvider, loadCaProvider, requireDistinct } from '../ca-providers/registry.ts';
 import { loadSettings } from '../config/load-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import { AgentError, type ErrorCode, toAgentError } from '../core/agent-error.ts';
@@ -13,6 +13,7 @@ import { lazyKubernetes } from '../kubernetes/lazy-kubernetes.ts';
 import { systemClock } from '../runtime/system-clock.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { checkPorts } from './check-ports.ts';
 import { checkAdminSocket, checkSdsSocket, checkWorkloadApiSocket } from './check-sockets.ts';
 import type { Command, CommandIo } from './command.ts';
 import { ExitCode } from './exit-code.ts';
@@ -29,6 +30,7 @@ const CHECKS: readonly Check[] = [
   { what: 'SDS socket', run: checkSdsSocket },
   { what: 'workload API', run: checkWorkloadApiSocket },
   { what: 'admin socket', run: checkAdminSocket },
+  { what: 'ports', run: checkPorts },
   { what: 'CA', run: checkCa },
   { what: 'token verifier', run: checkVerifier },
   { what: 'attestation', run: checkAttestation },
@@ -37,17 +39,18 @@ const CHECKS: readonly Check[] = [
 /** `check`: would `run` work with these settings, and if not, why? */
 export const check: Command = {
   name: 'check',
-  summary: 'check settings, sockets, CA, token verifier and attestation',
+  summary: 'check settings, sockets, ports, CA, token verifier and attestation',
   help: `usage: sds-node-agent check [--SETTING VALUE]...
 
-Checks settings, socket directories, the CA, the token verifier and attestation, and says what to do about each fault.
+Checks settings, socket directories, ports, the CA, the token verifier and attestation, and says what to do about each
+fault.
 
 ${SETTINGS_HELP}
 exit status: 0 all is well, 64 a wrong setting, 69 something else is not
 `,
   async run(argv, io) {
     const settings = loadSettings(io.env, argv);
-    report(io, 'settings', 'ok', 'every value is allowed');
+    report(io, 'settings', 'ok', 'every value is allowed by itself');
     const codes = new Set<ErrorCode>();
     for (const { what, run } of CHECKS) {
       try {
@@ -77,13 +80,31 @@ async function checkCa(settings: Settings, signal: AbortSignal): Promise<string>
   const life = new AbortController();
   try {
     const parts = { ...settings, trustDomain, clock: systemClock, log, lifetime: life.signal };
-    const loaded = await loadCaProviders(providers, parts);
     const found = untouched === undefined ? [] : [untouched];
-    for (const { provider } of loaded) found.push(await checkRoots(provider, settings.ca.timeoutMs, signal));
+    const faults: AgentError[] = [];
+    const loaded: LoadedCaProvider[] = [];
+    for (const name of providers) {
+      try {
+        const one = await loadCaProvider(name, parts);
+        loaded.push(one);
+        found.push(await checkRoots(one.provider, settings.ca.timeoutMs, signal));
+      } catch (thrown) {
+        const { code, message } = toAgentError(thrown);
+        faults.push(new AgentError(code, providers.length === 1 ? message : `${name}: ${message}`));
+      }
+    }
+    requireDistinct(loaded);
+    if (faults.length > 0) throw joined(faults);
     return found.join('; ');
   } finally {
     life.abort();
   }
+}
+
+/** One error for all of them: of the settings if one is, for those are told by the exit status. */
+function joined(faults: readonly AgentError[]): AgentError {
+  const { code = 'internal' } = faults.find((fault) => fault.code === 'settings-invalid') ?? faults[0] ?? {};
+  return new AgentError(code, faults.map(({ message }) => message).join('; '));
 }
 
 async function checkRoots(provider: CaProvider, timeoutMs: number, signal: AbortSignal): Promise<string> {

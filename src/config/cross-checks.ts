@@ -16,6 +16,7 @@ export function findConflicts(
 ): readonly Conflict[] {
   return [
     unknownProviders(values),
+    ...missingOfProviders(values),
     missingVerifier(values, verifiers),
     api === undefined ? missingKeySet(values, verifiers) : undefined,
     api === undefined ? missingApiServer(verifiers) : undefined,
@@ -39,6 +40,26 @@ function unknownProviders({ CA_PROVIDER, CUSTOM_CA_MODULE }: SettingValues): Con
       `CA_PROVIDER names ${quoteUntrusted(unknown)}${meant === undefined ? '' : ` (did you mean ${meant}?)`}; ` +
       `there are ${KNOWN_PROVIDERS.join(', ')}, and what the module of CUSTOM_CA_MODULE calls itself, which is not set`,
   };
+}
+
+/** What a provider of the agent's own cannot do without; whether it is right, the provider says. */
+const NEEDED: Readonly<Record<string, readonly (keyof SettingValues)[]>> = {
+  Citadel: ['CA_ADDR'],
+  VaultCA: ['VAULT_ADDR', 'VAULT_ROLE', 'VAULT_SIGN_CSR_PATH'],
+  Custom: ['CUSTOM_CA_MODULE'],
+};
+
+function missingOfProviders(values: SettingValues): Conflict[] {
+  return values.CA_PROVIDER.flatMap((provider) =>
+    (NEEDED[provider] ?? [])
+      .filter((name) => values[name] === undefined)
+      .map(
+        (name): Conflict => ({
+          names: [name, 'CA_PROVIDER'],
+          text: `${name} is not set, and CA_PROVIDER ${provider} needs it`,
+        }),
+      ),
+  );
 }
 
 function missingVerifier(values: SettingValues, verifiers: readonly VerifierName[]): Conflict | undefined {

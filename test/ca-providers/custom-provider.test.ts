@@ -120,7 +120,7 @@ describe('CA_PROVIDER', () => {
   });
 
   test('Custom without CUSTOM_CA_MODULE says what to set', async (t) => {
-    await assert.rejects(load(t, 'Custom', {}), { code: 'settings-invalid', message: /set CUSTOM_CA_MODULE/ });
+    await assert.rejects(load(t, 'Custom', {}), { code: 'settings-invalid', message: /CUSTOM_CA_MODULE is not set/ });
   });
 });
 
@@ -160,7 +160,7 @@ describe('a module', () => {
     test(`${inspect(named)} that is not there is refused`, async (t) => {
       const error = await rejection(load(t, 'Custom', { CUSTOM_CA_MODULE: named }));
       assert.equal(error.code, 'settings-invalid');
-      assert.match(error.message, named === '' ? /set CUSTOM_CA_MODULE/ : /there is no file .*not-there/);
+      assert.match(error.message, named === '' ? /CUSTOM_CA_MODULE is not set/ : /there is no file .*not-there/);
     });
   }
 

@@ -31,7 +31,10 @@ for (const [argv, told] of [
   [['--listen', 'unix:/run/ca.sock', '--dns', 'a'], /a unix socket, which is served without TLS/],
   [['--max-ttl', '1d'], /--max-ttl is "1d"; allowed is a duration from 1s to 8760h/],
   [['--max-ttl', '8761h'], /--max-ttl is "8761h"/],
-  [['--ca-provider', 'Citadel', '--token-verifier', 'embedded'], /ca serves the Embedded one only/],
+  [
+    ['--ca-provider', 'Citadel', '--ca-addr', 'ca:1', '--token-verifier', 'embedded'],
+    /ca serves the Embedded one only/,
+  ],
   [['--secret-ttl', 'soon'], /SECRET_TTL/],
   [['--root-config-map', 'roots'], /--root-config-map is "roots"; allowed is NAMESPACE\/NAME/],
   [['--root-config-map', '../sds/roots'], /--root-config-map is /],

@@ -22,6 +22,8 @@ async function checkIn(
     STATE_DIR: join(directory, 'state'),
     SDS_UDS_PATH: join(directory, 'sds', 'uds_path'),
     ADMIN_SOCKET: join(directory, 'admin', 'admin.sock'),
+    MONITORING_PORT: '0',
+    DEBUG_PORT: '0',
   };
   const more = Object.entries(morePlaces).map(([name, place]) => [name, join(directory, place)]);
   const io = new RecordingIo({ ...places, ...env, ...Object.fromEntries(more) });
@@ -120,10 +122,37 @@ test('check asks every CA of a failover order', async () => {
   assert.match(io.out, /^ok {5}CA .*Faulty answers, with one root; Embedded answers, with one root$/m);
 });
 
-test('check tells of a provider that this build does not have', async () => {
-  const { io, status } = await checkIn(makeSocketDirectories, { CA_PROVIDER: 'VaultCA', TOKEN_VERIFIER: 'embedded' });
+test('what providers lack is in the one list of faults', async () => {
+  const env = { CA_PROVIDER: 'VaultCA,Citadel', TOKEN_VERIFIER: 'embedded', SECRET_TTL: 'soon', VAULT_ROLE: 'web' };
+  const { io, status } = await checkIn(makeSocketDirectories, env);
   assert.equal(status, 64);
-  assert.match(io.out, /^fault {2}CA .*VaultCA/m);
+  assert.match(io.err, /4 faults:/);
+  for (const name of ['SECRET_TTL', 'VAULT_ADDR', 'VAULT_SIGN_CSR_PATH', 'CA_ADDR']) assert.match(io.err, RegExp(name));
+});
+
+test('check names every CA of a failover order that is not to be had, and what is wrong in settings most of all', async () => {
+  const env = {
+    ...{ CA_PROVIDER: 'Citadel,VaultCA', TOKEN_VERIFIER: 'embedded', CA_ADDR: 'unix:/nowhere/ca.sock' },
+    ...{ VAULT_ADDR: 'vault:8200', VAULT_ROLE: 'web', VAULT_SIGN_CSR_PATH: 'pki/sign/web' },
+  };
+  const { io, status } = await checkIn(makeSocketDirectories, env);
+  assert.equal(status, 64);
+  assert.match(io.out, /^fault {2}CA .*Citadel: .*CA_ADDR.*; VaultCA: .*VAULT_ADDR is "vault:8200"/m);
+});
+
+test('check tells of a port that is taken, and not of those of the agent that runs already', async () => {
+  await using world = await AgentWorld.start();
+  const port = String(world.port('monitoring listens'));
+  const env = { MONITORING_PORT: port, MONITORING_ADDRESS: '127.0.0.1' };
+  const taken = await checkIn(makeSocketDirectories, env);
+  assert.equal(taken.status, 69);
+  assert.match(
+    taken.io.out,
+    /^fault {2}ports .*cannot listen on 127\.0\.0\.1:\d+ \(MONITORING_ADDRESS, MONITORING_PORT\)/m,
+  );
+  const same = { ...env, SDS_UDS_PATH: world.socket, ADMIN_SOCKET: world.adminSocket };
+  const own = await checkIn(makeSocketDirectories, same);
+  assert.match(own.io.out, /^ok {5}ports .*the agent that runs already/m);
 });
 
 test('check says of a CA that tells its roots with the first certificate that it can be reached', async () => {

@@ -128,7 +128,11 @@ interface Reading {
 const USERS = '1000=spiffe://cluster.local/ns/shop/sa/web, 0=spiffe://cluster.local/node';
 
 const READINGS: readonly Reading[] = [
-  { env: { CA_PROVIDER: 'VaultCA, Embedded' }, read: ({ ca }) => ca.providers, value: ['VaultCA', 'Embedded'] },
+  {
+    env: { CA_PROVIDER: 'Citadel, Embedded', CA_ADDR: 'ca:1' },
+    read: ({ ca }) => ca.providers,
+    value: ['Citadel', 'Embedded'],
+  },
   {
     env: { CA_PROVIDER: 'Mine', CUSTOM_CA_MODULE: './mine.js', TOKEN_VERIFIER: 'embedded' },
     read: ({ ca }) => [ca.providers, ca.customModule],
@@ -366,7 +370,8 @@ const CLASHES: readonly Clash[] = [
     told: /CA_PROVIDER names "Embeded" \(did you mean Embedded\?\); there are Embedded, Citadel, VaultCA, Custom/,
   },
   { env: { CA_PROVIDER: 'Embedded,Mine' }, told: /CA_PROVIDER names "Mine"; .*CUSTOM_CA_MODULE/ },
-  { env: { CA_PROVIDER: 'Citadel' }, told: /^TOKEN_VERIFIER is not set/ },
+  { env: { CA_PROVIDER: 'Citadel', CA_ADDR: 'ca:1' }, told: /^TOKEN_VERIFIER is not set/ },
+  { env: { CA_PROVIDER: 'Citadel,Embedded' }, told: /^CA_ADDR is not set, and CA_PROVIDER Citadel needs it$/ },
   { env: { TOKEN_VERIFIER: 'jwks' }, told: /^TOKEN_JWKS is not set/ },
   { env: { TOKEN_VERIFIER: 'kubernetes' }, told: /^TOKEN_VERIFIER has kubernetes, .*KUBERNETES_API_SERVER is not set/ },
   { env: { SDS_DEFAULT_SVID_NAMES: 'default,ROOTCA' }, told: /"ROOTCA" is in two/ },
@@ -396,7 +401,7 @@ const CLASHES: readonly Clash[] = [
     told: /WORKLOAD_API_UIDS is set in a Kubernetes cluster/,
   },
   {
-    env: { WORKLOAD_API_UIDS: USERS, CA_PROVIDER: 'Embedded,VaultCA' },
+    env: { WORKLOAD_API_UIDS: USERS, CA_PROVIDER: 'Embedded,Citadel', CA_ADDR: 'ca:1' },
     told: /WORKLOAD_API_UIDS is set, but users have no token/,
   },
   {
