@@ -180,7 +180,7 @@ const CLIENT = `
 `;
 
 test('with real processes in real cgroups a token is good in its own pod alone', async (t) => {
-  using pods = PodCgroups.create();
+  await using pods = PodCgroups.create();
   if (pods === undefined) return t.skip('cgroups cannot be made here');
   await using world = await AgentWorld.start({ env: { PEER_ATTESTATION: 'enforce' } });
   const [token, stolen] = [await world.token('web'), await world.token('bank')];

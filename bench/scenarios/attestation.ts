@@ -28,7 +28,7 @@ const POD = 'bd445127-8720-434d-b38c-d308e9ff9b59';
 export const attestation: Scenario = {
   name: 'attestation',
   async run(context) {
-    using pods = PodCgroups.create();
+    await using pods = PodCgroups.create();
     if (pods === undefined) {
       context.say('attestation: not measured, as cgroups cannot be made here; it takes root');
       return [];

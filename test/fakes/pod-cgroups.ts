@@ -1,23 +1,30 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Real cgroups that are called like those of pods, as a kubelet with the driver `cgroupfs` makes them. */
-export class PodCgroups implements Disposable {
-  readonly #root: string;
-  /** Directories that were made here, outermost first. */
-  readonly #made: string[] = [];
+const PATIENCE_MS = 5_000;
 
-  private constructor(root: string) {
-    this.#root = root;
+/**
+ * Real cgroups that are called like those of pods, as a kubelet with the driver `cgroupfs` makes them within a container
+ * that is a node (kind): so they are in nobody's way, neither a real kubelet's nor another test's.
+ */
+export class PodCgroups implements AsyncDisposable {
+  /** Below it, everything was made here. */
+  readonly #node: string;
+  readonly #made = new Set<string>();
+
+  private constructor(hierarchy: string) {
+    this.#node = join(hierarchy, 'docker', randomBytes(32).toString('hex'));
   }
 
   /** Undefined where this process may not make any: it takes root, and a cgroup file system that can be written to. */
   static create(): PodCgroups | undefined {
-    for (const root of hierarchies()) {
-      using trial = new PodCgroups(root);
+    for (const hierarchy of hierarchies()) {
+      const pods = new PodCgroups(hierarchy);
       try {
-        trial.door('00000000-0000-0000-0000-000000000000');
-        return new PodCgroups(root);
+        pods.#make(pods.#node);
+        return pods;
       } catch {
         // The next one may do.
       }
@@ -32,26 +39,39 @@ export class PodCgroups implements Disposable {
 
   /** The file that a process writes 0 to, to get into a container of the pod by itself. */
   door(podUid: string): string {
-    const container = join(this.#root, 'kubepods', 'burstable', `pod${podUid}`, 'c'.repeat(64));
+    const container = join(this.#node, 'kubepods', 'burstable', `pod${podUid}`, 'c'.repeat(64));
     this.#make(container);
     return join(container, 'cgroup.procs');
   }
 
-  [Symbol.dispose](): void {
-    for (const directory of this.#made.reverse()) {
-      try {
-        rmdirSync(directory);
-      } catch {
-        // A kubelet's own, or a process is still ending.
-      }
-    }
+  /** Every process that was put in has to have ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Deeper ones have longer paths.
+    for (const directory of [...this.#made].sort((a, b) => b.length - a.length)) await remove(directory);
+    try {
+      // Another test's may still be in it, or those of a Docker, which makes it anew when it is not there.
+      rmdirSync(dirname(this.#node));
+    } catch {}
   }
 
   #make(directory: string): void {
-    if (existsSync(directory)) return;
-    this.#make(join(directory, '..'));
-    mkdirSync(directory);
-    this.#made.push(directory);
+    if (this.#made.has(directory)) return;
+    mkdirSync(directory, { recursive: true });
+    for (let made = directory; made.startsWith(this.#node); made = dirname(made)) this.#made.add(made);
+  }
+}
+
+/** The kernel lets go of a process a little after its parent has heard of its end. */
+async function remove(cgroup: string): Promise<void> {
+  const giveUpMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      rmdirSync(cgroup);
+      return;
+    } catch (error) {
+      if (performance.now() > giveUpMs) throw error;
+    }
+    await sleep(5);
   }
 }
 

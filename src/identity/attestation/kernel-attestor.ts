@@ -2,6 +2,10 @@ import type { AcceptedProcess, Attestation, PeerAttestor } from '../../core/peer
 import type { ProcessTable } from './process-table.ts';
 import { toAttestation } from './to-attestation.ts';
 
+/** What so many texts say is remembered: the cgroups of a node with more pods than a kubelet allows. */
+const MOST_KNOWN = 1_000;
+const LONGEST_KNOWN = 4 * 1024;
+
 const GONE = unknown('its process is gone');
 
 /**
@@ -16,6 +20,8 @@ const GONE = unknown('its process is gone');
  */
 export class KernelAttestor implements PeerAttestor {
   readonly #processes: ProcessTable;
+  /** By the text of a cgroup file: an Envoy may open a connection for each secret. */
+  readonly #known = new Map<string, Attestation>();
 
   constructor(processes: ProcessTable) {
     this.#processes = processes;
@@ -28,7 +34,16 @@ export class KernelAttestor implements PeerAttestor {
     const cgroup = this.#processes.cgroup(pid);
     if (!isStillThere()) return GONE;
     if (cgroup === undefined) return unknown('/proc does not show its process: is it mounted with hidepid?');
-    return toAttestation(cgroup);
+    return this.#understand(cgroup);
+  }
+
+  #understand(cgroup: string): Attestation {
+    const known = this.#known.get(cgroup);
+    if (known !== undefined) return known;
+    const understood = toAttestation(cgroup);
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    if (cgroup.length <= LONGEST_KNOWN) this.#known.set(cgroup, understood);
+    return understood;
   }
 
   #byDescriptor(pid: number, pidfd: number): () => boolean {

@@ -58,13 +58,9 @@ export class ProcessTable {
     let descriptor: number | undefined;
     try {
       descriptor = openSync(`${this.#root}/${file}`, 'r');
-      let end = 0;
-      for (;;) {
-        const bytes = readSync(descriptor, this.#buffer, end, LONGEST_FILE - end, null);
-        if (bytes === 0) break;
-        end += bytes;
-      }
-      return end === LONGEST_FILE ? undefined : this.#buffer.toString('latin1', 0, end);
+      // One read gives all that fits (the kernel's seq_file makes the whole text first).
+      const bytes = readSync(descriptor, this.#buffer, 0, LONGEST_FILE, null);
+      return bytes === LONGEST_FILE ? undefined : this.#buffer.toString('latin1', 0, bytes);
     } catch {
       return undefined;
     } finally {

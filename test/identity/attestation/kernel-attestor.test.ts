@@ -90,6 +90,19 @@ test('the mounts that a process shows do not put it into a pod', () => {
   assert.equal(attestorOf(proc).attest({ pid: 42, pidfd: 7 }).kind, 'unknown');
 });
 
+test('a process that moves, and any number of others, are each in the pod that they are in now', () => {
+  using proc = new ProcDirectory();
+  proc.descriptor(7, 42);
+  const attestor = attestorOf(proc);
+  for (let round = 0; round < 2; round++) {
+    for (let pod = 0; pod < 1_100; pod++) {
+      const podUid = `bd445127-8720-434d-b38c-${String(pod).padStart(12, '0')}`;
+      proc.write('42/cgroup', `0::/kubepods/burstable/pod${podUid}/${'a'.repeat(64)}\n`);
+      assert.deepEqual(attestor.attest({ pid: 42, pidfd: 7 }), { kind: 'pod', podUid });
+    }
+  }
+});
+
 test('a cgroup file beyond all measure tells nothing', () => {
   using proc = new ProcDirectory();
   proc.descriptor(7, 42);

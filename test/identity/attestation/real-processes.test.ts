@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import type { AcceptedProcess, Attestation, PeerAttestor } from '../../../src/core/peer-attestor.ts';
 import { KernelAttestor } from '../../../src/identity/attestation/kernel-attestor.ts';
@@ -69,7 +69,7 @@ async function ask(server: EchoServer, client: ForeignProcess) {
 
 for (const withPidfds of [true, false]) {
   test(`processes in pods are told apart ${withPidfds ? 'by pidfd' : 'by start time'}`, onLinux, async (t) => {
-    using pods = requirePods(t);
+    await using pods = requirePods(t);
     if (pods === undefined) return;
     await using server = await startServer(new WatchedAttestor(withPidfds));
     for (const podUid of [POD, OTHER_POD]) {
@@ -83,12 +83,12 @@ for (const withPidfds of [true, false]) {
   });
 }
 
-test('a process of another user in a pod is in that pod', { ...onLinux }, async (t) => {
+test('a process of another user in a pod is in that pod', onLinux, async (t) => {
   if (!IS_ROOT) return t.skip('needs root');
-  using pods = requirePods(t);
+  await using pods = requirePods(t);
   if (pods === undefined) return;
   await using server = await startServer(new WatchedAttestor());
-  spawnSync('chmod', ['-R', 'a+rX', server.directory]);
+  chmodSync(server.directory, 0o755);
   await using client = new ForeignProcess(CLIENT, [server.path], { uid: 1234, gid: 4321 });
   pods.enter(POD, client.pid);
   assert.equal(await client.hear(), 'ready');
@@ -108,7 +108,7 @@ test('a process on the node is in no pod', onLinux, async () => {
 });
 
 test('a process that moved to another pod after it had connected is still what it was', onLinux, async (t) => {
-  using pods = requirePods(t);
+  await using pods = requirePods(t);
   if (pods === undefined) return;
   await using server = await startServer(new WatchedAttestor());
   await using client = new ForeignProcess(CLIENT, [server.path]);
@@ -122,7 +122,7 @@ test('a process that moved to another pod after it had connected is still what i
 });
 
 test('who was given a connection is taken for the process that opened it', onLinux, async (t) => {
-  using pods = requirePods(t);
+  await using pods = requirePods(t);
   if (pods === undefined) return;
   await using server = await startServer(new WatchedAttestor());
   // Hands its connection to a child in another pod, and ends.
@@ -172,7 +172,7 @@ test('a process that was gone before its connection was accepted is unknown', on
 test('a process that was given the pid of one that had connected is not taken for it', onLinux, async (t) => {
   const lastPid = '/proc/sys/kernel/ns_last_pid';
   if (!IS_ROOT || !existsSync(lastPid)) return t.skip('pids cannot be chosen here');
-  using pods = requirePods(t);
+  await using pods = requirePods(t);
   if (pods === undefined) return;
   const attestor = new WatchedAttestor();
   await using server = await startServer(attestor);
