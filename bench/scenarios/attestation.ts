@@ -19,7 +19,7 @@ import { BOTH_NAMES } from './storm.ts';
 const PODS = 100;
 const CONNECTIONS_OF_POD = 10;
 const WARMING_CONNECTIONS = 5;
-const ROUNDS = 5;
+const ROUNDS = 9;
 const SETTLE_MS = 1_000;
 const ATTESTED = 2_000;
 const POD = 'bd445127-8720-434d-b38c-d308e9ff9b59';
