@@ -22,13 +22,16 @@ import { FileSecretNames } from './file-secrets/file-secret-names.ts';
 import { FileSecretStore } from './file-secrets/file-secret-store.ts';
 import { loadPeerAttestor } from './identity/attestation/load-peer-attestor.ts';
 import { attested } from './identity/attested.ts';
+import { AttestedAuthenticator } from './identity/attested-authenticator.ts';
+import { byTokenOr } from './identity/by-token-or.ts';
 import { loadTokenVerifier } from './identity/load-token-verifier.ts';
 import { metered as meteredVerifier } from './identity/metered.ts';
 import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
 import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import { randomHex } from './keys/random.ts';
-import { lazyKubernetes } from './kubernetes/lazy-kubernetes.ts';
+import { type LazyKubernetes, lazyKubernetes } from './kubernetes/lazy-kubernetes.ts';
+import type { RequestedTokens } from './kubernetes/requested-tokens.ts';
 import { aborted } from './runtime/aborted.ts';
 import { dispatched } from './sds/dispatched.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
@@ -65,6 +68,9 @@ interface LoadedParts {
   readonly root: RotatableRoot | undefined;
   readonly jwtAuthority: JwtAuthority | undefined;
   readonly authenticator: Authenticator<Caller>;
+  /** For callers without a token; undefined: those are refused. */
+  readonly byKernel: Authenticator<Caller> | undefined;
+  readonly requested: RequestedTokens | undefined;
   readonly attestor: PeerAttestor | undefined;
   readonly verifier: TokenVerifier;
   readonly life: AbortController;
@@ -90,19 +96,22 @@ export class Agent implements AgentView, AgentControl {
   readonly #streams: StreamRegistry;
   readonly #listener: SocketListener;
   readonly #workloadApi: WorkloadEndpoint | undefined;
+  readonly #requestedTokens: RequestedTokens | undefined;
   readonly #rootReplacement: RootReplacement | undefined;
 
   private constructor(parts: AgentParts, loaded: LoadedParts) {
     const { settings, clock, log } = parts;
     const { certificates, sds, workloadApi } = settings;
-    const { metrics, cas, root, jwtAuthority, authenticator, attestor, verifier, life } = loaded;
+    const { metrics, cas, root, jwtAuthority, authenticator, byKernel, requested, attestor, verifier, life } = loaded;
     this.#parts = parts;
     this.#life = life;
     this.#verifier = verifier;
     this.#cas = cas;
+    this.#requestedTokens = requested;
     this.#startedAtMs = clock.now();
     this.#readiness = new Readiness({
       ca: () => this.#bundles.isCaReached,
+      pods: () => requested?.isReady ?? true,
       secrets: () => this.#nothingServedHasExpired(),
     });
     this.#pages = new OperatorPages({ shown: this, metrics, readiness: this.#readiness, clock, log });
@@ -164,7 +173,16 @@ export class Agent implements AgentView, AgentControl {
       meter: metrics.transport,
       clock,
     });
-    this.#workloadApi = createWorkloadEndpoint({ settings: workloadApi, store, jwtAuthority, clock, log, metrics });
+    this.#workloadApi = createWorkloadEndpoint({
+      settings: workloadApi,
+      authenticator: byKernel,
+      attestor,
+      store,
+      jwtAuthority,
+      clock,
+      log,
+      metrics,
+    });
   }
 
   /**
@@ -206,14 +224,28 @@ export class Agent implements AgentView, AgentControl {
       meter,
       sharing: identity.sharing,
     });
-    const { peerAttestation: mode } = identity;
+    const { peerAttestation: mode, trustDomain, sharing } = identity;
     const attestor = mode === 'off' ? undefined : (parts.attestor ?? loadPeerAttestor(mode, log));
-    const authenticator = mode === 'off' ? tokens : attested(tokens, { mode, meter: metrics.peer, clock, log });
+    const byToken = mode === 'off' ? tokens : attested(tokens, { mode, meter: metrics.peer, clock, log });
+    const requested = await loadRequestedTokens(parts, kubernetes, life.signal);
+    const byKernel = requested && new AttestedAuthenticator({ tokens: requested, trustDomain, sharing, meter });
+    const authenticator = byKernel === undefined ? byToken : byTokenOr(byToken, byKernel);
     const cas = loaded.map(({ provider }) => meteredCa(provider, metrics.ca, clock));
     // Every certificate has to be renewed under the new root; with several CAs another may sign some of them.
     const [{ rotatableRoot: root, loadJwtAuthority } = {}] = loaded.length === 1 ? loaded : [];
     const jwtAuthority = settings.workloadApi.socketPath === undefined ? undefined : await loadJwtAuthority?.();
-    return new Agent(parts, { metrics, cas, root, jwtAuthority, authenticator, attestor, verifier, life });
+    return new Agent(parts, {
+      metrics,
+      cas,
+      root,
+      jwtAuthority,
+      authenticator,
+      byKernel,
+      requested,
+      attestor,
+      verifier,
+      life,
+    });
   }
 
   /**
@@ -237,6 +269,7 @@ export class Agent implements AgentView, AgentControl {
         this.#files.run(life.signal),
         this.#untilVerifierWorks(life.signal),
         this.#workloadApi?.run(life.signal),
+        this.#requestedTokens?.run(life.signal),
       ]);
       closers.push(async () => {
         life.abort();
@@ -325,6 +358,19 @@ export class Agent implements AgentView, AgentControl {
     const nowMs = this.#parts.clock.now();
     return this.#cache.identities().every(({ streams, notAfterMs = Infinity }) => streams === 0 || nowMs < notAfterMs);
   }
+}
+
+/** Tokens for callers that bring none, where WORKLOAD_TOKENS asks for them. */
+async function loadRequestedTokens(
+  { settings, log }: AgentParts,
+  kubernetes: LazyKubernetes | undefined,
+  lifetime: AbortSignal,
+): Promise<RequestedTokens | undefined> {
+  const { nodeName } = settings.kubernetes;
+  const [audience] = settings.identity.audiences;
+  if (settings.identity.workloadTokens !== 'request' || nodeName === undefined || audience === undefined)
+    return undefined;
+  return await kubernetes?.requestedTokens({ nodeName, audience, lifetime, log, random: Math.random });
 }
 
 function loadCas({ settings, clock, log }: AgentParts, lifetime: AbortSignal): Promise<readonly LoadedCaProvider[]> {

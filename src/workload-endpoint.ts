@@ -3,6 +3,7 @@ import type { Caller } from './core/caller.ts';
 import type { Clock } from './core/clock.ts';
 import type { JwtAuthority } from './core/jwt-authority.ts';
 import type { Log } from './core/log.ts';
+import type { PeerAttestor } from './core/peer-attestor.ts';
 import type { Authenticator } from './core/rpc.ts';
 import type { SecretStore } from './core/secret-store.ts';
 import { UidAuthenticator } from './identity/uid-authenticator.ts';
@@ -19,6 +20,9 @@ const LIMITS: Partial<TransportLimits> = { maxMessageBytes: 64 * 1024, maxUnfini
 /** What the agent gives to its endpoint. */
 export interface WorkloadEndpointParts {
   readonly settings: Settings['workloadApi'];
+  /** Who knows callers by the kernel's word, where WORKLOAD_API_UIDS does not; undefined: nobody. */
+  readonly authenticator: Authenticator<Caller> | undefined;
+  readonly attestor: PeerAttestor | undefined;
   readonly store: SecretStore;
   /** Undefined where the CA makes no JWT-SVIDs. */
   readonly jwtAuthority: JwtAuthority | undefined;
@@ -31,7 +35,9 @@ export interface WorkloadEndpointParts {
 export function createWorkloadEndpoint(parts: WorkloadEndpointParts): WorkloadEndpoint | undefined {
   const { socketPath, identityOfUid } = parts.settings;
   if (socketPath === undefined) return undefined;
-  return new WorkloadEndpoint(socketPath, new UidAuthenticator(identityOfUid), parts);
+  const byUid = new UidAuthenticator(identityOfUid);
+  const authenticator = identityOfUid.size > 0 ? byUid : (parts.authenticator ?? byUid);
+  return new WorkloadEndpoint(socketPath, authenticator, parts);
 }
 
 /** The SPIFFE Workload API on its own socket. */
@@ -42,7 +48,7 @@ export class WorkloadEndpoint {
   readonly #socket: string;
 
   constructor(socketPath: string, authenticator: Authenticator<Caller>, parts: WorkloadEndpointParts) {
-    const { settings, store, jwtAuthority, clock, log, metrics } = parts;
+    const { settings, store, jwtAuthority, attestor, clock, log, metrics } = parts;
     const { socketMode, socketGid, jwtTtlMs } = settings;
     const refusals = new RefusalLog(log, clock);
     this.#bundles = jwtAuthority && new JwtBundles(jwtAuthority);
@@ -60,6 +66,7 @@ export class WorkloadEndpoint {
       }),
       routes: new Map(),
       limits: LIMITS,
+      attestor,
       log,
       meter: metrics.workloadApiTransport,
       clock,

@@ -4,10 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { dispatch } from '../src/cli/dispatch.ts';
+import type { Attestation } from '../src/core/peer-attestor.ts';
+import { X509SVIDResponse } from '../src/gen/spiffe/workload.ts';
 import { systemClock } from '../src/runtime/system-clock.ts';
+import { GrpcClient } from '../src/transport/grpc-client.ts';
 import { AgentWorld, SecretStream } from './agent-world.ts';
 import { RecordingIo } from './cli/recording-io.ts';
 import { KubernetesApi } from './fakes/kubernetes-api.ts';
+import { MemoryCa } from './fakes/memory-ca.ts';
 import { createLoopbackCa } from './identity/loopback-certificate.ts';
 
 /** A cluster's API server over TLS, and the settings of an agent that uses it. */
@@ -59,6 +63,58 @@ test('an agent whose service account may not review tokens is not ready, and say
   const { error } = world.log.events.find(({ message }) => message === 'tokens cannot be verified yet')?.fields ?? {};
   assert.match(String(error), /resources: \["tokenreviews"\], verbs: \["create"\]/);
   assert.ok(world.agent.status().unready.length > 0);
+});
+
+test('with WORKLOAD_TOKENS=request a pod without a token is served, and the CA sees one that is bound to it', async () => {
+  await using cluster = await startCluster();
+  const { api } = cluster;
+  const pod = api.addPod('shop', 'web-1', 'web');
+  let attestation: Attestation = { kind: 'pod', podUid: pod.metadata.uid };
+  const ca = await MemoryCa.create(systemClock);
+  const workloadSocket = join(cluster.directory, 'sds', 'workload.sock');
+  const env = {
+    ...cluster.env,
+    WORKLOAD_TOKENS: 'request',
+    NODE_NAME: 'node-1',
+    PEER_ATTESTATION: 'warn',
+    WORKLOAD_API_UDS_PATH: workloadSocket,
+  };
+  await using world = await AgentWorld.start({ env, ca: { provider: ca }, attestor: { attest: () => attestation } });
+  await world.until(() => world.agent.status().unready.length === 0);
+  await using client = await world.connect();
+  for (let stream = 0; stream < 20; stream++) await new SecretStream(client, undefined, ['default']).next();
+  assert.equal(api.count('create serviceaccounts/token'), 1);
+  const [asked] = ca.requests;
+  assert.equal(asked?.id, 'spiffe://cluster.local/ns/shop/sa/web');
+  const found = api.tokens.authenticate(asked?.token.reveal() ?? '', ['istio-ca']);
+  assert.ok('user' in found);
+  assert.deepEqual(found.user.extra['authentication.kubernetes.io/pod-uid'], [pod.metadata.uid]);
+
+  await using workloads = await GrpcClient.connect(workloadSocket);
+  const svids = workloads.stream('/SpiffeWorkloadAPI/FetchX509SVID', { 'workload.spiffe.io': 'true' });
+  svids.send(new Uint8Array());
+  const { value } = await svids[Symbol.asyncIterator]().next();
+  assert.deepEqual(
+    X509SVIDResponse.decode(value ?? new Uint8Array()).svids.map(({ spiffeId }) => spiffeId),
+    ['spiffe://cluster.local/ns/shop/sa/web'],
+  );
+
+  attestation = { kind: 'no-pod' };
+  await using outside = await world.connect();
+  const refused = new SecretStream(outside, undefined, ['default']);
+  await assert.rejects(refused.next());
+  assert.equal((await refused.call.outcome).status, 'PERMISSION_DENIED');
+});
+
+test('an agent that may not list pods is not ready with WORKLOAD_TOKENS=request, and says why', async () => {
+  await using cluster = await startCluster();
+  cluster.api.forbidden.add('list pods');
+  const env = { ...cluster.env, WORKLOAD_TOKENS: 'request', NODE_NAME: 'node-1', PEER_ATTESTATION: 'enforce' };
+  await using world = await AgentWorld.start({ env, attestor: { attest: () => ({ kind: 'no-pod' }) } });
+  await world.until(() => world.agent.status().unready.join().startsWith('pods: '));
+  const { error } =
+    world.log.events.find(({ message }) => message.startsWith('the API server cannot be watched'))?.fields ?? {};
+  assert.match(String(error), /resources: \["pods"\], verbs: \["list"\]/);
 });
 
 interface CheckCase {

@@ -127,8 +127,15 @@ export class SecretStream {
   readonly #names: string[];
   #nonce = '';
 
-  constructor(client: GrpcClient, token: string, names: string[], headers: Readonly<Record<string, string>> = {}) {
-    this.call = client.stream(STREAM_SECRETS, { authorization: `Bearer ${token}`, ...headers });
+  /** @param token undefined: it shows none */
+  constructor(
+    client: GrpcClient,
+    token: string | undefined,
+    names: string[],
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    const credentials = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    this.call = client.stream(STREAM_SECRETS, { ...credentials, ...headers });
     this.#messages = this.call[Symbol.asyncIterator]();
     this.#names = names;
     this.call.send(encodeRequest({ resourceNames: names, node: { id: 'test', cluster: '' } }));

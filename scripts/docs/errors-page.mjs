@@ -42,6 +42,10 @@ const TEXTS = {
     'The agent cannot tell whether a token is good: the API server does not review it, the key set cannot be read, or the key file of the development issuer is broken or readable by others.',
     'Look at `TOKEN_JWKS` or the API server and the way to it, or at the file that the message names.',
   ],
+  'token-source-unavailable': [
+    'The agent could not get a token for a workload that brings none (`WORKLOAD_TOKENS=request`).',
+    'The message says what the API server answered; see [kubernetes.md](kubernetes.md#workloads-without-a-token).',
+  ],
   'peer-unknown': [
     'With `PEER_ATTESTATION=enforce`: the kernel does not tell which pod the process that connected is in. It is gone, the agent cannot see it, or its cgroup names no pod clearly; the message says which.',
     'A process that is gone comes back on a new connection. Where it is all of them, the agent lacks `hostPID`: `check` says so. See [security.md](security.md#which-process-is-connected).',

@@ -35,7 +35,7 @@ export const WANTED: IdentityEntry = {
   rotations: 0,
 };
 
-/** The CA is being asked. */
+/** The CA is being asked, or a token for it. */
 export function started(entry: IdentityEntry): IdentityEntry {
   return { ...entry, issuing: true };
 }
@@ -64,7 +64,7 @@ export function failed(entry: IdentityEntry, error: AgentError, atMs: number): I
 
 /** There is no valid token to show to the CA. That is no failure of the CA's, so it is not counted as one. */
 export function tokenless(entry: IdentityEntry, error: AgentError, atMs: number): IdentityEntry {
-  return { ...entry, lastFailure: { error, atMs } };
+  return { ...entry, issuing: false, lastFailure: { error, atMs } };
 }
 
 /** The certificate, unless it has expired. */

@@ -1,4 +1,4 @@
-import type { AgentError } from '../core/agent-error.ts';
+import { type AgentError, toAgentError } from '../core/agent-error.ts';
 import type { Caller, Identity, Token } from '../core/caller.ts';
 import type { IdentityStatus } from '../core/status-report.ts';
 import { Audience } from '../runtime/audience.ts';
@@ -29,6 +29,7 @@ export class IdentitySlot {
   #entry: IdentityEntry = WANTED;
   #token: Token;
   #tokenExpiresAtMs: number;
+  #freshToken: Caller['freshToken'];
   #tokenRequests = 0;
   #lacksToken = false;
   #attempts = 0;
@@ -38,6 +39,7 @@ export class IdentitySlot {
     this.identity = caller.identity;
     this.#token = caller.token;
     this.#tokenExpiresAtMs = caller.tokenExpiresAtMs;
+    this.#freshToken = caller.freshToken;
   }
 
   get entry(): IdentityEntry {
@@ -65,15 +67,32 @@ export class IdentitySlot {
     if (caller.tokenExpiresAtMs <= this.#tokenExpiresAtMs) return false;
     this.#token = caller.token;
     this.#tokenExpiresAtMs = caller.tokenExpiresAtMs;
+    this.#freshToken = caller.freshToken;
     this.#tokenRequests = 0;
     const waitedFor = this.#lacksToken || this.#entry.lastFailure?.error.code === 'ca-token-rejected';
     this.#lacksToken = false;
     return waitedFor;
   }
 
-  /** The token to show to the CA, unless it has expired. */
-  tokenAt(nowMs: number): Token | undefined {
-    return nowMs < this.#tokenExpiresAtMs ? this.#token : undefined;
+  /**
+   * The token to show to the CA: the freshest that was shown, or where that has expired, one that is asked for in the
+   * name of whoever showed it. Undefined: a stream has to bring one.
+   *
+   * @throws AgentError `token-source-unavailable` when none can be had now
+   */
+  async tokenAt(nowMs: number, signal: AbortSignal): Promise<Token | undefined> {
+    if (nowMs < this.#tokenExpiresAtMs) return this.#token;
+    try {
+      const fresh = await this.#freshToken?.(signal);
+      if (fresh === undefined) return undefined;
+      this.#token = fresh.token;
+      this.#tokenExpiresAtMs = fresh.expiresAtMs;
+    } catch (thrown) {
+      // Its pod is gone; a stream of another one may still know the identity.
+      if (toAgentError(thrown).code === 'token-rejected') return undefined;
+      throw thrown;
+    }
+    return this.#token;
   }
 
   /** Ends one stream, so that its Envoy comes back with a fresh token. Returns how often since one came; 0: no stream. */

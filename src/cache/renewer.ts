@@ -127,15 +127,15 @@ export class Renewer {
       this.#publish(slot, pending);
       return;
     }
-    const token = slot.tokenAt(clock.now());
-    if (token === undefined) {
-      this.#sendForToken(slot);
-      return;
-    }
     this.#agenda.cancel(slot);
-    if (slot.entry.failures > 0) this.#parts.onRetry();
     slot.start();
     try {
+      const token = await slot.tokenAt(clock.now(), this.#life.signal);
+      if (token === undefined) {
+        this.#sendForToken(slot);
+        return;
+      }
+      if (slot.entry.failures > 0) this.#parts.onRetry();
       const certificate = await issuer.issue(slot.identity, token, begin, this.#life.signal);
       this.#isCaDown = false;
       if (clock.now() < certificate.notBeforeMs) this.#postpone(slot, certificate);
@@ -199,7 +199,6 @@ export class Renewer {
       'token-expired',
       'the token shown last has expired: a stream with a fresh one is needed',
     );
-    this.#agenda.cancel(slot);
     const nowMs = clock.now();
     const requests = slot.sendForToken(error, nowMs);
     if (requests === 0) return;

@@ -36,8 +36,9 @@ export const RETRY_RULES = {
     why: 'a CA that is changing its root, or a clock, may be right again soon',
   },
   'ca-state-broken': { firstMs: 30 * SECOND_MS, longestMs: 10 * MINUTE_MS, why: 'somebody has to repair a file' },
+  'token-source-unavailable': { firstMs: SECOND_MS, longestMs: MINUTE_MS, why: 'most outages are short' },
   other: { firstMs: 30 * SECOND_MS, longestMs: 10 * MINUTE_MS, why: 'a bug, of this agent or of a custom CA module' },
-} satisfies Record<CaErrorCode | 'other', RetryRule>;
+} satisfies Record<CaErrorCode | 'token-source-unavailable' | 'other', RetryRule>;
 
 /** What bounds the waiting, whatever the code. */
 export const RETRY_LIMITS = {
@@ -94,7 +95,9 @@ export function rootsDelayMs(failures: number, random: number, error?: AgentErro
 
 /** How long nothing at all is asked of the CA after this failure; 0: the others are not concerned. */
 export function pauseMs(error: AgentError): number {
-  return error.disposition === 'transient' ? Math.min(RETRY_LIMITS.longestPauseMs, error.retryAfterMs ?? 0) : 0;
+  return isOfCa(error) && error.disposition === 'transient'
+    ? Math.min(RETRY_LIMITS.longestPauseMs, error.retryAfterMs ?? 0)
+    : 0;
 }
 
 /**
@@ -111,6 +114,11 @@ export function tokenPatienceMs(requests: number, lifeLeftMs: number | undefined
   const boundMs = lifeLeftMs === undefined ? firstMs : Math.max(leastMs, lifeLeftMs * shareOfLifeLeft);
   const rule = { firstMs: Math.min(firstMs, boundMs), longestMs: Math.min(longestMs, boundMs) };
   return Math.round((backoffMs(rule, requests, 1) + backoffMs(rule, requests, random)) / 2);
+}
+
+/** Another server that asks to come back later says nothing of the CA. */
+function isOfCa({ code }: AgentError): boolean {
+  return code.startsWith('ca-');
 }
 
 function ruleFor(code: ErrorCode): RetryRule {

@@ -2,30 +2,32 @@ import { dirname, resolve } from 'node:path';
 import { quoteUntrusted } from '../core/agent-error.ts';
 import { KNOWN_PROVIDERS } from './ca-settings.ts';
 import type { Conflict } from './conflict.ts';
+import { toPeerAttestation } from './identity-settings.ts';
 import { nearestName } from './nearest-name.ts';
 import type { SettingValues } from './sections.ts';
 import type { KubernetesSettings, VerifierName } from './settings.ts';
 import { workloadApiConflicts } from './workload-api-conflicts.ts';
+import { workloadTokenConflicts } from './workload-token-conflicts.ts';
 
 /** Every conflict between these values. */
 export function findConflicts(
   values: SettingValues,
   verifiers: readonly VerifierName[],
   inCluster: boolean,
-  { api }: KubernetesSettings,
+  kubernetes: KubernetesSettings,
 ): readonly Conflict[] {
   return [
     unknownProviders(values),
     ...missingOfProviders(values),
     missingVerifier(values, verifiers),
-    api === undefined ? missingKeySet(values, verifiers) : undefined,
-    api === undefined ? missingApiServer(verifiers) : undefined,
+    ...(kubernetes.api === undefined ? [missingKeySet(values, verifiers), missingApiServer(verifiers)] : []),
     ambiguousNames(values),
     sharedDirectory(values, 'SDS_UDS_PATH'),
     sharedDirectory(values, 'WORKLOAD_API_UDS_PATH'),
     sharedPort(values),
     ...workloadApiConflicts(values, inCluster),
     servedState(values),
+    ...workloadTokenConflicts(values, kubernetes, toPeerAttestation(values, inCluster)),
   ].filter((conflict) => conflict !== undefined);
 }
 

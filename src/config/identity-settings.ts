@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { isTrustDomain } from '../core/spiffe-id.ts';
 import { parseJwksLocation } from './jwks-location.ts';
 import { setting } from './setting.ts';
-import type { IdentitySettings, VerifierName } from './settings.ts';
+import type { IdentitySettings, PeerAttestation, VerifierName } from './settings.ts';
 import { kindOf, listOf, oneOf, orEmpty, text } from './value-kind.ts';
 
 const trustDomain = kindOf('a SPIFFE trust domain: lower-case letters, digits, `.`, `-`, `_`', (given) =>
@@ -21,6 +21,11 @@ export const identityShape = {
     orEmpty(oneOf('off', 'warn', 'enforce'), '`warn` in a cluster, else `off`'),
     '',
     "whether the kernel's word on which pod a process is in is compared with the pod that its token is bound to: not at all, telling of differences, or refusing them; needs `hostPID`",
+  ),
+  WORKLOAD_TOKENS: setting(
+    oneOf('projected', 'request'),
+    'projected',
+    'where workload tokens come from: `projected`: callers bring them; `request`: the agent also serves callers that bring none, by the word of the kernel, and asks the API server for a token of their pod',
   ),
   TOKEN_VERIFIER: setting(
     orEmpty(
@@ -64,8 +69,13 @@ export function toIdentitySettings(
     audiences: values.TOKEN_AUDIENCES,
     jwks: values.TOKEN_JWKS,
     issuer: values.TOKEN_ISSUER,
-    peerAttestation: values.PEER_ATTESTATION ?? (inCluster ? 'warn' : 'off'),
+    peerAttestation: toPeerAttestation(values, inCluster),
+    workloadTokens: values.WORKLOAD_TOKENS,
   };
+}
+
+export function toPeerAttestation({ PEER_ATTESTATION }: Values, inCluster: boolean): PeerAttestation {
+  return PEER_ATTESTATION ?? (inCluster ? 'warn' : 'off');
 }
 
 /** Who verifies when TOKEN_VERIFIER does not say; nobody outside a cluster with a foreign CA. */

@@ -28,6 +28,11 @@ export const kubernetesShape = {
     '',
     "the agent's own token for the API server; read again for each request",
   ),
+  NODE_NAME: setting(
+    orEmpty(text("a node's name")),
+    '',
+    'the node that the agent runs on, as the API server names it; needed for WORKLOAD_TOKENS=request',
+  ),
 };
 
 type Values = z.output<z.ZodObject<typeof kubernetesShape>>;
@@ -47,6 +52,7 @@ export function toKubernetesSettings(values: Values, env: Environment): Kubernet
             caFile: values.KUBERNETES_API_CA_FILE ?? (isCluster ? `${SERVICE_ACCOUNT}/ca.crt` : undefined),
             tokenFile: values.KUBERNETES_API_TOKEN_FILE ?? (isCluster ? `${SERVICE_ACCOUNT}/token` : undefined),
           },
+    nodeName: values.NODE_NAME,
   };
 }
 

@@ -73,6 +73,8 @@ export interface IdentitySettings {
   /** The `iss` that a token must have; undefined: any whose keys are in the key set. */
   readonly issuer: string | undefined;
   readonly peerAttestation: PeerAttestation;
+  /** `request`: callers without a token are served too, with one that the agent asks for. */
+  readonly workloadTokens: 'projected' | 'request';
 }
 
 /** How the Kubernetes API server is reached. */
@@ -88,6 +90,8 @@ export interface KubernetesApiSettings {
 export interface KubernetesSettings {
   /** Undefined outside a cluster, where no setting names a server. */
   readonly api: KubernetesApiSettings | undefined;
+  /** The node that the agent runs on. */
+  readonly nodeName: string | undefined;
 }
 
 /** The socket that workloads connect to, and the names that they ask for. The names are a `ResourceNames` of core. */

@@ -9,11 +9,13 @@ export function workloadApiConflicts(values: SettingValues, inCluster: boolean):
   return [nobodyKnown(values), sameSocket(values), ...uidConflicts(values, inCluster)];
 }
 
-function nobodyKnown({ WORKLOAD_API_UDS_PATH, WORKLOAD_API_UIDS }: SettingValues): Conflict | undefined {
+function nobodyKnown(values: SettingValues): Conflict | undefined {
+  const { WORKLOAD_API_UDS_PATH, WORKLOAD_API_UIDS, WORKLOAD_TOKENS } = values;
   if (WORKLOAD_API_UDS_PATH === undefined || WORKLOAD_API_UIDS !== undefined) return undefined;
+  if (WORKLOAD_TOKENS === 'request') return undefined;
   return {
     names: ['WORKLOAD_API_UDS_PATH', 'WORKLOAD_API_UIDS'],
-    text: 'WORKLOAD_API_UDS_PATH is set, but nothing says who connects; set WORKLOAD_API_UIDS',
+    text: 'WORKLOAD_API_UDS_PATH is set, but nothing says who connects; set WORKLOAD_TOKENS=request in a cluster, else WORKLOAD_API_UIDS',
   };
 }
 

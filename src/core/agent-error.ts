@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'token-rejected'
   | 'token-expired'
   | 'token-verifier-unavailable'
+  | 'token-source-unavailable'
   | 'peer-unknown'
   | 'peer-refused'
   | 'identity-denied'
@@ -63,6 +64,7 @@ const DISPOSITIONS = {
   'token-rejected': 'permanent',
   'token-expired': 'permanent',
   'token-verifier-unavailable': 'transient',
+  'token-source-unavailable': 'transient',
   'peer-unknown': 'transient',
   'peer-refused': 'permanent',
   'identity-denied': 'permanent',

@@ -9,3 +9,9 @@ export function utcMs(year: number, month: number, day: number, hour = 0, minute
 export function toIsoTime(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
+
+/** The time of a text in ISO 8601 in UTC (RFC 3339), as Kubernetes writes it; undefined for any other text. */
+export function parseIsoTime(text: string): number | undefined {
+  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}

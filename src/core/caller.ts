@@ -22,6 +22,14 @@ export interface Caller {
   readonly tokenExpiresAtMs: number;
   /** The UID of the pod that the token is bound to; absent where it is bound to none. */
   readonly podUid?: string;
+  /** Gets a token that is valid now without the caller; absent where only he can bring one. Rejects with `token-*`. */
+  readonly freshToken?: (signal: AbortSignal) => Promise<FreshToken>;
+}
+
+export interface FreshToken {
+  readonly token: Token;
+  /** Wall-clock milliseconds after which the token must not be used any more. */
+  readonly expiresAtMs: number;
 }
 
 /** Which process is at the other end of a unix socket, as the kernel says (SO_PEERCRED). */

@@ -30,6 +30,7 @@ const STATUS_OF_CODE = {
   'token-rejected': 'UNAUTHENTICATED',
   'token-expired': 'UNAUTHENTICATED',
   'token-verifier-unavailable': 'UNAVAILABLE',
+  'token-source-unavailable': 'UNAVAILABLE',
   'peer-unknown': 'UNAUTHENTICATED',
   'peer-refused': 'PERMISSION_DENIED',
   'identity-denied': 'PERMISSION_DENIED',

@@ -11,6 +11,11 @@ const LONGEST_TOKEN = 16 * 1024;
 const COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/;
 const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 
+/** Whether a call carries anything where a token belongs. */
+export function showsToken(metadata: Metadata): boolean {
+  return HEADERS.some((header) => metadata.getAll(header).length > 0);
+}
+
 /**
  * The token that a call carries, in whichever of the three headers. White space around it and a `Bearer ` before
  * it are dropped; the same token given more than once is one token.

@@ -1,11 +1,11 @@
 import { AgentError, toAgentError } from '../core/agent-error.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { waitFor } from '../runtime/wait-for.ts';
 import type { JwksSource } from './jwks-source.ts';
 import type { KeyFinder } from './jwt-verifier.ts';
 import { type KeySet, parseKeySet } from './key-set.ts';
 import type { PublicKey, TokenHeader } from './public-key.ts';
-import { waitFor } from './wait-for.ts';
 
 /** Between two reads of a source without fingerprint: what strangers' key ids can cause at most. */
 const READ_INTERVAL_MS = 10_000;

@@ -4,8 +4,8 @@ import type { Clock } from '../core/clock.ts';
 import type { TokenMeter } from '../core/meters.ts';
 import type { TokenVerifier, VerifiedToken } from '../core/token-verifier.ts';
 import { sha256Hex } from '../keys/digest.ts';
-import { BoundedMap } from './bounded-map.ts';
-import { waitFor } from './wait-for.ts';
+import { BoundedMap } from '../runtime/bounded-map.ts';
+import { waitFor } from '../runtime/wait-for.ts';
 
 const CAPACITY = 10_000;
 const REFUSALS_CAPACITY = 1000;

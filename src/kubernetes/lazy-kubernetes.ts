@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { TokenReviewer } from '../core/token-reviewer.ts';
 import type { KubernetesClient, KubernetesClientOptions } from './kubernetes-client.ts';
+import type { RequestedTokens, RequestedTokensOptions } from './requested-tokens.ts';
 
 /** What talks to the API server of the settings; undefined where they name none. */
 export function lazyKubernetes(
@@ -23,6 +24,12 @@ export class LazyKubernetes {
   client(): Promise<KubernetesClient> {
     this.#client ??= import('./kubernetes-client.ts').then((room) => new room.KubernetesClient(this.#options));
     return this.#client;
+  }
+
+  /** Tokens for the pods of this node. */
+  async requestedTokens(options: Omit<RequestedTokensOptions, 'client' | 'clock'>): Promise<RequestedTokens> {
+    const room = await import('./requested-tokens.ts');
+    return new room.RequestedTokens({ ...options, client: await this.client(), clock: this.#options.clock });
   }
 
   async tokenReviewer(): Promise<TokenReviewer> {

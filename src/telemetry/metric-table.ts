@@ -96,6 +96,7 @@ const TOKEN_RESULTS = keysOf({
   'token-rejected': true,
   'token-expired': true,
   'token-verifier-unavailable': true,
+  'token-source-unavailable': true,
   other: true,
 } satisfies Record<TokenResult, true>);
 const PEER_VERDICTS = keysOf({
@@ -204,7 +205,10 @@ export const METRICS = {
   token_verifications_total: {
     type: 'counter',
     help: 'Verified tokens of callers; remembered is one that was verified before and has not expired.',
-    labels: { verifier: 'the names in `TOKEN_VERIFIER`', result: TOKEN_RESULTS },
+    labels: {
+      verifier: 'the names in `TOKEN_VERIFIER`, or `attested` for callers without a token',
+      result: TOKEN_RESULTS,
+    },
   },
   peer_attestations_total: {
     type: 'counter',

@@ -3,6 +3,7 @@ const UNMET = {
   socket: 'the socket or port is not listening yet',
   ca: 'the certificate authority has not answered yet, so no root is known',
   'token-verifier': 'the token verifier cannot verify tokens yet',
+  pods: 'the pods of this node are not known yet, so callers without a token are not either',
   running: 'the agent is shutting down',
   secrets: 'a secret that is served has expired',
 } as const;
@@ -18,6 +19,7 @@ export class Readiness {
     ['socket', false],
     ['ca', false],
     ['token-verifier', false],
+    ['pods', true],
     ['running', true],
     ['secrets', true],
   ]);

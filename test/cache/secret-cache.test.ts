@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AgentError } from '../../src/core/agent-error.ts';
+import type { FreshToken } from '../../src/core/caller.ts';
+import { Redacted } from '../../src/core/redacted.ts';
 import { days, hours, minutes, seconds, settle } from '../fakes/fake-clock.ts';
 import { CacheWorld, idOf } from './cache-world.ts';
 
@@ -278,6 +280,83 @@ test('however short a certificate lives, streams are sent for a token while it i
     const tooLate = sentBack() - inTime;
     assert.ok(tooLate >= 9 && tooLate <= 21, `${tooLate} in ten minutes after the expiry`);
   }
+});
+
+/** A caller whose token expires after an hour, and who need not come back for the next one. */
+function selfSupplied(world: CacheWorld, give: (number: number, signal: AbortSignal) => Promise<FreshToken>) {
+  let asked = 0;
+  const caller = { ...world.caller('web', hours(1)), freshToken: (signal: AbortSignal) => give(++asked, signal) };
+  return { caller, asked: () => asked };
+}
+
+test('where a fresh token can be asked for, renewals ask for it, and no stream ends', async () => {
+  await using world = await CacheWorld.start({ jitter: 0 });
+  const { caller, asked } = selfSupplied(world, async (number) => ({
+    token: new Redacted(`token ${number}`),
+    expiresAtMs: world.clock.now() + hours(1),
+  }));
+  const listener = world.listen(caller);
+  await settle();
+  await world.clock.advance(hours(48) + minutes(1));
+  assert.equal(listener.sentBack, 0);
+  assert.equal(listener.changes, 5, 'renewed each twelve hours');
+  assert.equal(asked(), 4, 'only when the token is needed');
+  assert.deepEqual(
+    world.ca.requests.map(({ token }) => token.reveal()),
+    ['token of web', 'token 1', 'token 2', 'token 3', 'token 4'],
+  );
+});
+
+test('a renewal that cannot get a token now is tried again, and the certificate stays; no stream ends', async () => {
+  await using world = await CacheWorld.start({ jitter: 0 });
+  let isDown = true;
+  const { caller, asked } = selfSupplied(world, async () => {
+    if (isDown)
+      throw new AgentError('token-source-unavailable', 'the API server is down', { retryAfterMs: seconds(30) });
+    return { token: new Redacted('fresh'), expiresAtMs: world.clock.now() + hours(1) };
+  });
+  const listener = world.listen(caller);
+  const other = world.listen(world.caller('other'));
+  await settle();
+  await world.clock.advance(hours(13));
+  assert.ok(asked() >= 30 && asked() <= 120, `asked ${asked()} times in an hour`);
+  assert.equal(world.cache.identities()[0]?.lastError?.code, 'token-source-unavailable');
+  assert.notEqual(listener.served, undefined);
+  assert.equal(other.changes, 2, 'the CA goes on being asked for others');
+  isDown = false;
+  await world.clock.advance(minutes(2));
+  assert.deepEqual([listener.changes, listener.sentBack], [2, 0]);
+});
+
+test('where the pod that would get the token is gone, a stream of another one brings it', async () => {
+  await using world = await CacheWorld.start({ jitter: 0 });
+  const { caller } = selfSupplied(world, async () => {
+    throw new AgentError('token-rejected', 'the pod is gone');
+  });
+  const [first, second] = [world.listen(caller), world.listen(caller)];
+  await settle();
+  await world.clock.advance(hours(12) + seconds(1));
+  assert.equal(first.sentBack + second.sentBack, 1);
+  assert.equal(world.cache.identities()[0]?.state, 'stale');
+  world.listen(world.caller('web', hours(1)));
+  await settle();
+  assert.equal(world.cache.identities()[0]?.state, 'ready');
+});
+
+test('an identity is not forgotten while a token is asked for, and nothing of that is left when the agent ends', async () => {
+  const world = await CacheWorld.start({ jitter: 0, forgetAfterMs: minutes(1) });
+  const { caller } = selfSupplied(world, (_, signal) => {
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(new AgentError('request-cancelled', 'over')));
+    });
+  });
+  const listener = world.listen(caller);
+  await settle();
+  await world.clock.advance(hours(12) + seconds(1));
+  listener.leave();
+  await world.clock.advance(minutes(5));
+  assert.equal(world.cache.identities().length, 1);
+  await world[Symbol.asyncDispose]();
 });
 
 test('an identity that nobody listens to waits for a stream with a fresh token', async () => {

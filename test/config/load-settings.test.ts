@@ -57,8 +57,9 @@ test('without any setting the defaults are those that the interface promises', (
       jwks: undefined,
       issuer: undefined,
       peerAttestation: 'off',
+      workloadTokens: 'projected',
     },
-    kubernetes: { api: undefined },
+    kubernetes: { api: undefined, nodeName: undefined },
     sds: {
       socketPath: '/var/run/sds/uds_path',
       socketMode: 0o666,
@@ -326,6 +327,8 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   DEBUG_PORT: ['70000', ' 1'],
   LOG_LEVEL: ['', 'INFO', 'trace'],
   LOG_FORMAT: ['xml'],
+  WORKLOAD_TOKENS: ['', 'requested'],
+  NODE_NAME: [' a'],
   KUBERNETES_API_SERVER: [
     'http://10.0.0.1',
     'kubernetes.default.svc',
@@ -373,6 +376,18 @@ const CLASHES: readonly Clash[] = [
   { env: { CA_PROVIDER: 'Citadel', CA_ADDR: 'ca:1' }, told: /^TOKEN_VERIFIER is not set/ },
   { env: { CA_PROVIDER: 'Citadel,Embedded' }, told: /^CA_ADDR is not set, and CA_PROVIDER Citadel needs it$/ },
   { env: { TOKEN_VERIFIER: 'jwks' }, told: /^TOKEN_JWKS is not set/ },
+  {
+    env: { WORKLOAD_TOKENS: 'request', NODE_NAME: 'a', PEER_ATTESTATION: 'warn' },
+    told: /^WORKLOAD_TOKENS is request, but .*KUBERNETES_API_SERVER/,
+  },
+  {
+    env: { WORKLOAD_TOKENS: 'request', KUBERNETES_SERVICE_HOST: '10.0.0.1' },
+    told: /^WORKLOAD_TOKENS is request, but NODE_NAME is not set/,
+  },
+  {
+    env: { WORKLOAD_TOKENS: 'request', KUBERNETES_SERVICE_HOST: '10.0.0.1', NODE_NAME: 'a', PEER_ATTESTATION: 'off' },
+    told: /^WORKLOAD_TOKENS is request, but PEER_ATTESTATION is off/,
+  },
   { env: { TOKEN_VERIFIER: 'kubernetes' }, told: /^TOKEN_VERIFIER has kubernetes, .*KUBERNETES_API_SERVER is not set/ },
   { env: { SDS_DEFAULT_SVID_NAMES: 'default,ROOTCA' }, told: /"ROOTCA" is in two/ },
   { env: { SDS_ALL_BUNDLES_NAME: 'default' }, told: /"default" is in two/ },
@@ -386,7 +401,7 @@ const CLASHES: readonly Clash[] = [
   { env: { ADMIN_SOCKET: 'admin.sock', SDS_UDS_PATH: 'sds.sock' }, told: /in or below the directory of SDS_UDS_PATH/ },
   {
     env: { WORKLOAD_API_UDS_PATH: '/var/run/sds/workload.sock' },
-    told: /WORKLOAD_API_UDS_PATH is set, but nothing says who connects; set WORKLOAD_API_UIDS/,
+    told: /WORKLOAD_API_UDS_PATH is set, but nothing says who connects; set WORKLOAD_TOKENS=request .*WORKLOAD_API_UIDS/,
   },
   {
     env: { WORKLOAD_API_UDS_PATH: '/var/run/sds/./uds_path', WORKLOAD_API_UIDS: USERS },
