@@ -11,8 +11,10 @@ import type { CaProvider } from './core/ca-provider.ts';
 import type { Caller } from './core/caller.ts';
 import type { Clock } from './core/clock.ts';
 import type { JwtAuthority } from './core/jwt-authority.ts';
+import type { KubernetesSecrets } from './core/kubernetes-secrets.ts';
 import type { Log } from './core/log.ts';
 import type { PeerAttestor } from './core/peer-attestor.ts';
+import type { ResourceNames } from './core/resource-name.ts';
 import type { RotatableRoot } from './core/root-rotation.ts';
 import type { Authenticator } from './core/rpc.ts';
 import type { SpiffeId } from './core/spiffe-id.ts';
@@ -20,6 +22,7 @@ import type { AgentControl, AgentStatus, AgentView, ServedResource } from './cor
 import type { TokenVerifier } from './core/token-verifier.ts';
 import { FileSecretNames } from './file-secrets/file-secret-names.ts';
 import { FileSecretStore } from './file-secrets/file-secret-store.ts';
+import { GatewayEndpoint } from './gateway-endpoint.ts';
 import { loadPeerAttestor } from './identity/attestation/load-peer-attestor.ts';
 import { attested } from './identity/attested.ts';
 import { AttestedAuthenticator } from './identity/attested-authenticator.ts';
@@ -73,6 +76,8 @@ interface LoadedParts {
   readonly requested: RequestedTokens | undefined;
   readonly attestor: PeerAttestor | undefined;
   readonly verifier: TokenVerifier;
+  /** For gateways; undefined: they are served none. */
+  readonly secrets: KubernetesSecrets | undefined;
   readonly life: AbortController;
 }
 
@@ -95,6 +100,7 @@ export class Agent implements AgentView, AgentControl {
   readonly #files: FileSecretStore;
   readonly #streams: StreamRegistry;
   readonly #listener: SocketListener;
+  readonly #gateways: GatewayEndpoint | undefined;
   readonly #workloadApi: WorkloadEndpoint | undefined;
   readonly #requestedTokens: RequestedTokens | undefined;
   readonly #rootReplacement: RootReplacement | undefined;
@@ -102,7 +108,8 @@ export class Agent implements AgentView, AgentControl {
   private constructor(parts: AgentParts, loaded: LoadedParts) {
     const { settings, clock, log } = parts;
     const { certificates, sds, workloadApi } = settings;
-    const { metrics, cas, root, jwtAuthority, authenticator, byKernel, requested, attestor, verifier, life } = loaded;
+    const { metrics, cas, root, jwtAuthority, authenticator, byKernel, requested, attestor, verifier, secrets, life } =
+      loaded;
     this.#parts = parts;
     this.#life = life;
     this.#verifier = verifier;
@@ -156,23 +163,37 @@ export class Agent implements AgentView, AgentControl {
     const refusals = new RefusalLog(log, clock);
     this.#files = new FileSecretStore({ clock, log, forgetAfterMs: certificates.forgetAfterMs });
     const fileNames = new FileSecretNames(settings.fileSecrets.directories, clock, log);
-    const names = { ...sds, elsewhere: fileNames.resolve.bind(fileNames) };
+    const names: ResourceNames = { ...sds, elsewhere: (name, caller) => fileNames.resolve(name, caller) };
     const store = dispatched({ issued: this.#cache, files: this.#files });
-    const context = { store, authenticator, names, clock, log, refusals, meter: metrics.sds };
+    const base = { authenticator, clock, log, refusals, meter: metrics.sds };
+    const context = { ...base, store, names };
+    const health = createHealthMethods(SDS_SERVICE_NAMES, this.#readiness, metrics.transport);
     this.#listener = new SocketListener({
       path: sds.socketPath,
       mode: sds.socketMode,
       gid: sds.socketGid,
-      methods: new Map([
-        ...sdsMethods(context, this.#streams),
-        ...createHealthMethods(SDS_SERVICE_NAMES, this.#readiness, metrics.transport),
-      ]),
+      methods: new Map([...sdsMethods(context, this.#streams), ...health]),
       routes: sdsRoutes(context),
       attestor,
       log,
       meter: metrics.transport,
       clock,
     });
+    this.#gateways =
+      settings.gateway &&
+      secrets &&
+      new GatewayEndpoint({
+        settings: settings.gateway,
+        sds,
+        secrets,
+        issued: this.#cache,
+        context: base,
+        streams: this.#streams,
+        health,
+        forgetAfterMs: certificates.forgetAfterMs,
+        attestor,
+        meter: metrics.transport,
+      });
     this.#workloadApi = createWorkloadEndpoint({
       settings: workloadApi,
       authenticator: byKernel,
@@ -234,6 +255,8 @@ export class Agent implements AgentView, AgentControl {
     // Every certificate has to be renewed under the new root; with several CAs another may sign some of them.
     const [{ rotatableRoot: root, loadJwtAuthority } = {}] = loaded.length === 1 ? loaded : [];
     const jwtAuthority = settings.workloadApi.socketPath === undefined ? undefined : await loadJwtAuthority?.();
+    const { gateway } = settings;
+    const secrets = gateway && (await kubernetes?.gatewaySecrets(gateway.namespace, log));
     return new Agent(parts, {
       metrics,
       cas,
@@ -244,6 +267,7 @@ export class Agent implements AgentView, AgentControl {
       requested,
       attestor,
       verifier,
+      secrets,
       life,
     });
   }
@@ -270,6 +294,7 @@ export class Agent implements AgentView, AgentControl {
         this.#untilVerifierWorks(life.signal),
         this.#workloadApi?.run(life.signal),
         this.#requestedTokens?.run(life.signal),
+        this.#gateways?.run(life.signal),
       ]);
       closers.push(async () => {
         life.abort();
@@ -278,6 +303,7 @@ export class Agent implements AgentView, AgentControl {
       await this.#listener.listen();
       closers.push(() => this.#drain());
       await this.#workloadApi?.listen();
+      await this.#gateways?.listen();
       // Closed before the SDS socket, for the successor.
       closers.push(await this.#pages.openAdmin(settings.admin.socketPath));
       this.#readiness.set('socket', true);
@@ -296,11 +322,11 @@ export class Agent implements AgentView, AgentControl {
       trustDomain: settings.identity.trustDomain,
       startedAtMs: this.#startedAtMs,
       nowMs: clock.now(),
-      connections: this.#listener.connections,
+      connections: this.#listener.connections + (this.#gateways?.connections ?? 0),
       streams: this.#streams.size,
       identities: this.#cache.identities(),
       bundles: this.#cache.bundles(),
-      foreign: this.#files.status(),
+      foreign: [...this.#files.status(), ...(this.#gateways?.status() ?? [])],
       pending: this.#streams.pending(),
       ca: this.#cas.map((ca) => ca.health()),
       unready: this.#readiness.unmet(),
@@ -329,12 +355,14 @@ export class Agent implements AgentView, AgentControl {
 
   /** Before anything is opened, so that a second agent is told of the first, and not of a port that is taken. */
   async #requirePlaces(): Promise<void> {
-    const { sds, admin, workloadApi } = this.#parts.settings;
+    const { sds, admin, gateway, workloadApi } = this.#parts.settings;
     await this.#listener.requireFree();
     await this.#workloadApi?.requireFree();
+    await this.#gateways?.requireFree();
     await requireApart(admin.socketPath, {
       SDS_UDS_PATH: sds.socketPath,
       WORKLOAD_API_UDS_PATH: workloadApi.socketPath,
+      GATEWAY_SDS_UDS_PATH: gateway?.socketPath,
     });
     await requireUnserved(admin.socketPath);
   }
@@ -350,7 +378,8 @@ export class Agent implements AgentView, AgentControl {
     this.#parts.log.info('stopping: streams end, so that each envoy looks for the next agent');
     this.#readiness.set('running', false);
     const { drainTimeoutMs } = this.#parts.settings;
-    await Promise.all([this.#listener.drain(drainTimeoutMs), this.#workloadApi?.drain(drainTimeoutMs)]);
+    const endpoints = [this.#listener, this.#workloadApi, this.#gateways];
+    await Promise.all(endpoints.map((endpoint) => endpoint?.drain(drainTimeoutMs)));
   }
 
   /** An identity that never had a certificate is waiting, not expired. */

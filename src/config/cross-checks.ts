@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { quoteUntrusted } from '../core/agent-error.ts';
 import { KNOWN_PROVIDERS } from './ca-settings.ts';
 import type { Conflict } from './conflict.ts';
+import { gatewayConflicts } from './gateway-settings.ts';
 import { toPeerAttestation } from './identity-settings.ts';
 import { nearestName } from './nearest-name.ts';
 import type { SettingValues } from './sections.ts';
@@ -28,6 +29,8 @@ export function findConflicts(
     ...workloadApiConflicts(values, inCluster),
     servedState(values),
     ...workloadTokenConflicts(values, kubernetes, toPeerAttestation(values, inCluster)),
+    ...gatewayConflicts(values, kubernetes.api !== undefined),
+    values.GATEWAY_SECRETS_NAMESPACE === undefined ? undefined : sharedDirectory(values, 'GATEWAY_SDS_UDS_PATH'),
   ].filter((conflict) => conflict !== undefined);
 }
 
@@ -107,7 +110,10 @@ function ambiguousNames(values: SettingValues): Conflict | undefined {
  * Pods mount the directory of the socket, so whatever lies in it or below is theirs to connect to. Whether another
  * name leads there only the file system knows, which is asked when the socket is made.
  */
-function sharedDirectory(values: SettingValues, name: 'SDS_UDS_PATH' | 'WORKLOAD_API_UDS_PATH'): Conflict | undefined {
+function sharedDirectory(
+  values: SettingValues,
+  name: 'SDS_UDS_PATH' | 'WORKLOAD_API_UDS_PATH' | 'GATEWAY_SDS_UDS_PATH',
+): Conflict | undefined {
   const { ADMIN_SOCKET, [name]: path } = values;
   if (path === undefined) return undefined;
   const mounted = `${dirname(resolve(path))}/`;

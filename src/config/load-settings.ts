@@ -3,6 +3,7 @@ import { toCaSettings } from './ca-settings.ts';
 import { toCertificatesSettings } from './certificates-settings.ts';
 import { findConflicts } from './cross-checks.ts';
 import { toFileSecretsSettings } from './file-secrets-settings.ts';
+import { toGatewaySettings } from './gateway-settings.ts';
 import { defaultVerifiers, toIdentitySettings } from './identity-settings.ts';
 import { toKubernetesSettings } from './kubernetes-settings.ts';
 import { toLogSettings, toMonitoringSettings } from './monitoring-settings.ts';
@@ -101,6 +102,7 @@ function fromValues(
     kubernetes: toKubernetesSettings(values, env),
     sds: toSdsSettings(values),
     workloadApi: toWorkloadApiSettings(values),
+    gateway: toGatewaySettings(values),
     fileSecrets: toFileSecretsSettings(values),
     admin: toAdminSettings(values),
     monitoring: toMonitoringSettings(values),

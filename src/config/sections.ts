@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { caShape } from './ca-settings.ts';
 import { certificatesShape } from './certificates-settings.ts';
 import { fileSecretsShape } from './file-secrets-settings.ts';
+import { gatewayShape } from './gateway-settings.ts';
 import { identityShape } from './identity-settings.ts';
 import { kubernetesShape } from './kubernetes-settings.ts';
 import { monitoringShape } from './monitoring-settings.ts';
@@ -20,6 +21,7 @@ const SECTIONS: readonly (readonly [title: string, shape: z.core.$ZodShape])[] =
   ['Sockets and names', sdsShape],
   ['SPIFFE Workload API', workloadApiShape],
   ['Secrets in files', fileSecretsShape],
+  ['Gateways', gatewayShape],
   ['Monitoring and logs', monitoringShape],
   ['Process', processShape],
 ];
@@ -55,6 +57,7 @@ export const allSettings = z.object({
   ...sdsShape,
   ...workloadApiShape,
   ...fileSecretsShape,
+  ...gatewayShape,
   ...monitoringShape,
   ...processShape,
 });

@@ -125,6 +125,13 @@ export interface FileSecretsSettings {
   readonly directories: readonly string[];
 }
 
+/** The TLS Secrets of gateways. */
+export interface GatewaySettings {
+  /** Of the Secrets, and of the gateways that may have them. */
+  readonly namespace: string;
+  readonly socketPath: string;
+}
+
 export interface AdminSettings {
   readonly socketPath: string;
 }
@@ -156,6 +163,8 @@ export interface Settings {
   readonly sds: SdsSettings;
   readonly workloadApi: WorkloadApiSettings;
   readonly fileSecrets: FileSecretsSettings;
+  /** Undefined: none are served. */
+  readonly gateway: GatewaySettings | undefined;
   readonly admin: AdminSettings;
   readonly monitoring: MonitoringSettings;
   readonly log: LogSettings;

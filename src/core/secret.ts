@@ -63,8 +63,18 @@ export interface FileBundleSecret extends ForeignBundle {
   readonly kind: 'file-bundle';
 }
 
+/** A pair in a Kubernetes Secret. */
+export interface GatewayCertificateSecret extends ForeignCertificate {
+  readonly kind: 'gateway-certificate';
+}
+
+/** Trusted certificates in a Kubernetes Secret. */
+export interface GatewayBundleSecret extends ForeignBundle {
+  readonly kind: 'gateway-bundle';
+}
+
 /** A secret that the agent only passes on. */
-export type ForeignSecret = FileCertificateSecret | FileBundleSecret;
+export type ForeignSecret = FileCertificateSecret | FileBundleSecret | GatewayCertificateSecret | GatewayBundleSecret;
 export type ForeignKind = ForeignSecret['kind'];
 
 export type Secret = CertificateSecret | BundleSecret | AllBundlesSecret | ForeignSecret;
@@ -88,5 +98,8 @@ export type FileRef =
   /** The roots that the operating system trusts, wherever it keeps them. */
   | { readonly kind: 'file-bundle'; readonly path: 'system' };
 
+/** Secrets in Kubernetes, by the name of the Secret; that of a bundle as it was asked for, with its `-cacert`. */
+export type GatewayRef = { readonly kind: 'gateway-certificate' | 'gateway-bundle'; readonly secretName: string };
+
 /** What a name on a stream stands for: one secret, for one caller. */
-export type SecretRef = IssuedRef | FileRef;
+export type SecretRef = IssuedRef | FileRef | GatewayRef;

@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { AgentError } from '../core/agent-error.ts';
+import { toIsoTime } from '../core/calendar.ts';
 import { Redacted } from '../core/redacted.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { DerError } from './der-error.ts';
@@ -61,6 +62,16 @@ export function parseCertifiedKey({ chain, key }: CertifiedKeyPem): CertifiedKey
     notAfterMs: leaf.notAfterMs,
     version: sha256Hex(chainPem).slice(0, 32),
   };
+}
+
+/**
+ * Refuses a certificate that peers would refuse for the time.
+ *
+ * @throws AgentError `secret-unusable`
+ */
+export function requireValidNow({ notBeforeMs, notAfterMs }: CertifiedKey, nowMs: number): void {
+  if (nowMs < notBeforeMs) throw fault(`the certificate is not valid before ${toIsoTime(notBeforeMs)}`);
+  if (nowMs >= notAfterMs) throw fault(`the certificate has expired at ${toIsoTime(notAfterMs)}`);
 }
 
 function parseChain(pem: string): readonly [Certificate, ...Certificate[]] {

@@ -1,4 +1,6 @@
 import type { Clock } from '../core/clock.ts';
+import type { KubernetesSecrets } from '../core/kubernetes-secrets.ts';
+import type { Log } from '../core/log.ts';
 import type { TokenReviewer } from '../core/token-reviewer.ts';
 import type { KubernetesClient, KubernetesClientOptions } from './kubernetes-client.ts';
 import type { RequestedTokens, RequestedTokensOptions } from './requested-tokens.ts';
@@ -30,6 +32,13 @@ export class LazyKubernetes {
   async requestedTokens(options: Omit<RequestedTokensOptions, 'client' | 'clock'>): Promise<RequestedTokens> {
     const room = await import('./requested-tokens.ts');
     return new room.RequestedTokens({ ...options, client: await this.client(), clock: this.#options.clock });
+  }
+
+  /** The Secrets of a namespace that may be passed on to gateways; nothing is asked before it runs. */
+  async gatewaySecrets(namespace: string, log: Log): Promise<KubernetesSecrets> {
+    const { GatewaySecretsInformer } = await import('./gateway-secrets-informer.ts');
+    const { clock } = this.#options;
+    return new GatewaySecretsInformer({ client: await this.client(), namespace, clock, log, random: Math.random });
   }
 
   async tokenReviewer(): Promise<TokenReviewer> {

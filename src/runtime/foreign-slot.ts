@@ -38,7 +38,7 @@ export class ForeignSlot {
   /** What can be served now. Expired certificates cannot; roots stay, as each has an expiry of its own. */
   get servable(): ForeignSecret | undefined {
     const secret = this.#secret;
-    if (secret === undefined || secret.kind === 'file-bundle') return secret;
+    if (secret === undefined || !('serial' in secret)) return secret;
     return this.#parts.clock.now() < secret.notAfterMs ? secret : undefined;
   }
 
@@ -84,7 +84,7 @@ export class ForeignSlot {
     return {
       kind,
       name,
-      state: this.#state(),
+      state: this.state,
       ...(secret && {
         ...('serial' in secret && { serial: secret.serial }),
         version: secret.version,
@@ -96,7 +96,7 @@ export class ForeignSlot {
     };
   }
 
-  #state(): ForeignState {
+  get state(): ForeignState {
     if (this.#secret === undefined) return 'wanted';
     if (this.#fault === undefined) return 'ready';
     return this.#fault.error.code === 'secret-gone' ? 'gone' : 'stale';

@@ -50,6 +50,7 @@ function toMessage(secret: Secret, name: string): SecretMessage {
   switch (secret.kind) {
     case 'certificate':
     case 'file-certificate':
+    case 'gateway-certificate':
       return {
         name,
         tlsCertificate: {
@@ -60,6 +61,7 @@ function toMessage(secret: Secret, name: string): SecretMessage {
       };
     case 'bundle':
     case 'file-bundle':
+    case 'gateway-bundle':
       return {
         name,
         tlsCertificate: undefined,

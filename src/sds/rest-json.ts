@@ -69,6 +69,7 @@ function toSecretJson(secret: Secret): Json {
   switch (secret.kind) {
     case 'certificate':
     case 'file-certificate':
+    case 'gateway-certificate':
       return {
         tls_certificate: {
           certificate_chain: toDataSource(secret.chainPem),
@@ -77,6 +78,7 @@ function toSecretJson(secret: Secret): Json {
       };
     case 'bundle':
     case 'file-bundle':
+    case 'gateway-bundle':
       return { validation_context: { trusted_ca: toDataSource(secret.rootsPem) } };
     case 'all-bundles':
       return { validation_context: { custom_validator_config: toValidatorJson(secret) } };

@@ -61,12 +61,14 @@ function toServedResource({ connectionId, nodeId }: SdsStream, { name, secret }:
   const place = { connectionId, proxy: nodeId, resourceName: name };
   switch (secret.kind) {
     case 'certificate':
-    case 'file-certificate': {
+    case 'file-certificate':
+    case 'gateway-certificate': {
       const { chainPem, notBeforeMs, notAfterMs } = secret;
       return { ...place, certificateChainPem: chainPem.toString(), createdMs: notBeforeMs, expiresMs: notAfterMs };
     }
     case 'bundle':
     case 'file-bundle':
+    case 'gateway-bundle':
       return { ...place, rootCertPem: secret.rootsPem.toString(), expiresMs: secret.notAfterMs };
     case 'all-bundles': {
       const rootCertPem = secret.bundles.map(({ rootsPem }) => rootsPem.toString()).join('');

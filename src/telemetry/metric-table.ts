@@ -39,12 +39,16 @@ const SECRET_KINDS = keysOf({
   'all-bundles': true,
   'file-certificate': true,
   'file-bundle': true,
+  'gateway-certificate': true,
+  'gateway-bundle': true,
 } satisfies Record<SecretKind, true>);
 /** Of secrets that the agent only passes on. */
-export const FOREIGN_KINDS = keysOf({ 'file-certificate': true, 'file-bundle': true } satisfies Record<
-  ForeignKind,
-  true
->);
+export const FOREIGN_KINDS = keysOf({
+  'file-certificate': true,
+  'file-bundle': true,
+  'gateway-certificate': true,
+  'gateway-bundle': true,
+} satisfies Record<ForeignKind, true>);
 export const FOREIGN_STATES = keysOf({ wanted: true, ready: true, stale: true, gone: true } satisfies Record<
   ForeignState,
   true
@@ -167,7 +171,7 @@ export const METRICS = {
   },
   secrets: {
     type: 'gauge',
-    help: 'Secrets that the agent keeps. A stale certificate is one whose renewal has failed or lacks a token; it is served until it expires. A stale one of a file is the last good content of a source that is broken now, gone of one that is not there any more.',
+    help: 'Secrets that the agent keeps. A stale certificate is one whose renewal has failed or lacks a token; it is served until it expires. A stale one of a file or of a gateway is the last good content of a source that is broken now, gone of one that is not there any more.',
     labels: { kind: ['certificate', 'bundle', ...FOREIGN_KINDS], status: [...CERTIFICATE_STATES, 'gone'] },
   },
   secret_earliest_expiry_timestamp_seconds: {

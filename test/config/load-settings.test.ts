@@ -76,6 +76,7 @@ test('without any setting the defaults are those that the interface promises', (
       jwtTtlMs: 300_000,
     },
     fileSecrets: { directories: [] },
+    gateway: undefined,
     admin: { socketPath: '/var/run/sds-admin/admin.sock' },
     monitoring: { address: '0.0.0.0', port: 15_014, debugPort: 8_080 },
     log: { level: 'info', format: undefined },
@@ -236,6 +237,11 @@ const READINGS: readonly Reading[] = [
     value: ['/etc/certs', '/etc/tenants/{namespace}'],
   },
   {
+    env: { GATEWAY_SECRETS_NAMESPACE: 'gateways', KUBERNETES_API_SERVER: 'https://api' },
+    read: ({ gateway }) => gateway,
+    value: { namespace: 'gateways', socketPath: '/var/run/sds-gateway/uds_path' },
+  },
+  {
     env: { ADMIN_SOCKET: '/var/run/sds-2/a.sock' },
     read: ({ admin }) => admin.socketPath,
     value: '/var/run/sds-2/a.sock',
@@ -310,6 +316,8 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   ],
   JWT_SVID_TTL: ['', '9s', '61m'],
   ADMIN_SOCKET: ['', `/${'x'.repeat(107)}`],
+  GATEWAY_SECRETS_NAMESPACE: ['Istio', 'istio/system', '-a', 'a_b', 'x'.repeat(64), ' a'],
+  GATEWAY_SDS_UDS_PATH: ['', `/${'x'.repeat(107)}`],
   FILE_SECRET_DIRS: [
     '/',
     '//',
@@ -362,6 +370,27 @@ interface Clash {
 }
 
 const CLASHES: readonly Clash[] = [
+  {
+    env: { GATEWAY_SECRETS_NAMESPACE: 'istio-system' },
+    told: /^GATEWAY_SECRETS_NAMESPACE is set, but this is no cluster, and KUBERNETES_API_SERVER is not set; set it$/,
+  },
+  ...[
+    { GATEWAY_SDS_UDS_PATH: '/var/run/sds/gateway' },
+    { GATEWAY_SDS_UDS_PATH: '/var/run/sds/gateway/uds_path' },
+    { GATEWAY_SDS_UDS_PATH: '/var/run/uds_path', ADMIN_SOCKET: '/run/admin/a' },
+    { GATEWAY_SDS_UDS_PATH: '/w/g', WORKLOAD_API_UDS_PATH: '/w/api', WORKLOAD_API_UIDS: '1=spiffe://cluster.local/a' },
+  ].map((env) => ({
+    env: { GATEWAY_SECRETS_NAMESPACE: 'gateways', KUBERNETES_API_SERVER: 'https://api', ...env },
+    told: /^GATEWAY_SDS_UDS_PATH is "[^"]+", and \w+ is "[^"]+": one directory is the other, or in it/,
+  })),
+  {
+    env: {
+      GATEWAY_SECRETS_NAMESPACE: 'gateways',
+      KUBERNETES_API_SERVER: 'https://api',
+      ADMIN_SOCKET: '/var/run/sds-gateway/a',
+    },
+    told: /^ADMIN_SOCKET is "[^"]+", in or below the directory of GATEWAY_SDS_UDS_PATH/,
+  },
   ...[
     { FILE_SECRET_DIRS: '/etc/certs,/var/lib/agent', STATE_DIR: '/var/lib/agent' },
     { FILE_SECRET_DIRS: '/var/lib', STATE_DIR: '/var/lib/agent' },

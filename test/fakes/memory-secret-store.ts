@@ -83,6 +83,8 @@ function keyOfRef(ref: SecretRef): string {
       return 'ALL';
     case 'file-certificate':
     case 'file-bundle':
+    case 'gateway-certificate':
+    case 'gateway-bundle':
       return ref.kind;
   }
 }
@@ -97,6 +99,8 @@ function keyOfSecret(secret: Secret): string {
       return 'ALL';
     case 'file-certificate':
     case 'file-bundle':
+    case 'gateway-certificate':
+    case 'gateway-bundle':
       return secret.kind;
   }
 }
