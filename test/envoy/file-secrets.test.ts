@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { EnvoyProcess } from '../../demo/processes/envoy-process.ts';
 import { eventually } from '../../demo/processes/eventually.ts';
-import type { EnvoyObject } from '../../src/cli/envoy-bootstrap/document.ts';
 import { days } from '../fakes/fake-clock.ts';
 import { type PemPair, WebCa } from '../fakes/web-ca.ts';
 import { WITHOUT_ENVOY } from './harness/envoy-binary.ts';
+import { renamed } from './harness/renamed.ts';
 import { WAYS } from './harness/ways.ts';
 import { API, inWorld, spiffeIdOf, WEB, type World } from './harness/world.ts';
 
@@ -96,14 +96,6 @@ async function swapUnderLoad(world: World, volume: Volume, flags: readonly strin
   assert.deepEqual(load.count.failures, []);
   assert.equal(await server.count(/\.update_rejected$/), 0);
   assert.equal(await client.count(/\.update_rejected$/), 0);
-}
-
-/** The bootstrap with another secret name in one place. */
-function renamed(bootstrap: EnvoyObject, from: string, to: string): EnvoyObject {
-  const text = JSON.stringify(bootstrap);
-  const name = (secret: string): string => `"name":${JSON.stringify(secret)},"sds_config"`;
-  assert.equal(text.split(name(from)).length, 2, `${from} is there once`);
-  return JSON.parse(text.replace(name(from), name(to)));
 }
 
 async function untilPending(world: World, name: string): Promise<void> {
