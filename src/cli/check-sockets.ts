@@ -16,6 +16,12 @@ export async function checkWorkloadApiSocket({ workloadApi }: Settings): Promise
   return path === undefined ? 'WORKLOAD_API_UDS_PATH is not set' : checkMountedSocket(path, 'WORKLOAD_API_UDS_PATH');
 }
 
+/** The same of the socket for gateways, where there is to be one. */
+export async function checkGatewaySocket({ gateway }: Settings): Promise<string> {
+  if (gateway === undefined) return 'GATEWAY_SECRETS_NAMESPACE is not set';
+  return checkMountedSocket(gateway.socketPath, 'GATEWAY_SDS_UDS_PATH');
+}
+
 async function checkMountedSocket(path: string, setting: string): Promise<string> {
   if (await isServed(path, setting)) return servedAlready(path);
   await requireWritable(dirname(resolve(path)), setting);
@@ -23,9 +29,13 @@ async function checkMountedSocket(path: string, setting: string): Promise<string
 }
 
 /** Whether the admin socket can be made, in words; rejects with an `AgentError` that says why not. */
-export async function checkAdminSocket({ admin, sds, workloadApi }: Settings): Promise<string> {
+export async function checkAdminSocket({ admin, sds, gateway, workloadApi }: Settings): Promise<string> {
   const path = admin.socketPath;
-  await requireApart(path, { SDS_UDS_PATH: sds.socketPath, WORKLOAD_API_UDS_PATH: workloadApi.socketPath });
+  await requireApart(path, {
+    SDS_UDS_PATH: sds.socketPath,
+    WORKLOAD_API_UDS_PATH: workloadApi.socketPath,
+    GATEWAY_SDS_UDS_PATH: gateway?.socketPath,
+  });
   if (await isServed(path, 'ADMIN_SOCKET')) {
     if ((await probeSocket(sds.socketPath)).state === 'alive') return servedAlready(path);
     throw unusable(`${path} is served by an agent with another SDS_UDS_PATH: stop that one, or change ADMIN_SOCKET`);

@@ -14,7 +14,7 @@ import { systemClock } from '../runtime/system-clock.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { checkPorts } from './check-ports.ts';
-import { checkAdminSocket, checkSdsSocket, checkWorkloadApiSocket } from './check-sockets.ts';
+import { checkAdminSocket, checkGatewaySocket, checkSdsSocket, checkWorkloadApiSocket } from './check-sockets.ts';
 import type { Command, CommandIo } from './command.ts';
 import { ExitCode } from './exit-code.ts';
 import { paint, toPaper } from './paper.ts';
@@ -29,6 +29,7 @@ interface Check {
 const CHECKS: readonly Check[] = [
   { what: 'SDS socket', run: checkSdsSocket },
   { what: 'workload API', run: checkWorkloadApiSocket },
+  { what: 'gateway socket', run: checkGatewaySocket },
   { what: 'admin socket', run: checkAdminSocket },
   { what: 'ports', run: checkPorts },
   { what: 'CA', run: checkCa },

@@ -67,16 +67,22 @@ test('check names a directory that is missing, and the setting to change', async
 for (const [what, setting, place] of [
   ['SDS socket', 'SDS_UDS_PATH', 'sds/uds_path'],
   ['workload API', 'WORKLOAD_API_UDS_PATH', 'sds/workload.sock'],
+  ['gateway socket', 'GATEWAY_SDS_UDS_PATH', 'gateway/uds_path'],
   ['admin socket', 'ADMIN_SOCKET', 'admin/admin.sock'],
 ] as const) {
   test(`check tells of what is in the place of the ${what} and is none`, async () => {
     const { io, status } = await checkIn(
       async (directory) => {
         await makeSocketDirectories(directory);
+        await mkdir(join(directory, 'gateway'));
         await writeFile(join(directory, place), 'mine');
       },
-      { WORKLOAD_API_UIDS: '0=spiffe://cluster.local/web' },
-      { WORKLOAD_API_UDS_PATH: 'sds/workload.sock' },
+      {
+        WORKLOAD_API_UIDS: '0=spiffe://cluster.local/web',
+        GATEWAY_SECRETS_NAMESPACE: 'gateways',
+        KUBERNETES_API_SERVER: 'http://localhost:1',
+      },
+      { WORKLOAD_API_UDS_PATH: 'sds/workload.sock', GATEWAY_SDS_UDS_PATH: 'gateway/uds_path' },
     );
     assert.equal(status, 69);
     assert.match(io.out, new RegExp(`^fault  ${what} .*is not a socket: remove it, or change ${setting}$`, 'm'));
