@@ -20,7 +20,7 @@ const LIMITS: Partial<TransportLimits> = { maxMessageBytes: 64 * 1024, maxUnfini
 /** What the agent gives to its endpoint. */
 export interface WorkloadEndpointParts {
   readonly settings: Settings['workloadApi'];
-  /** Who knows callers by the kernel's word, where WORKLOAD_API_UIDS does not; undefined: nobody. */
+  /** Who knows callers by their pod; undefined: they are known by WORKLOAD_API_UIDS. */
   readonly authenticator: Authenticator<Caller> | undefined;
   readonly attestor: PeerAttestor | undefined;
   readonly store: SecretStore;
@@ -35,8 +35,7 @@ export interface WorkloadEndpointParts {
 export function createWorkloadEndpoint(parts: WorkloadEndpointParts): WorkloadEndpoint | undefined {
   const { socketPath, identityOfUid } = parts.settings;
   if (socketPath === undefined) return undefined;
-  const byUid = new UidAuthenticator(identityOfUid);
-  const authenticator = identityOfUid.size > 0 ? byUid : (parts.authenticator ?? byUid);
+  const authenticator = parts.authenticator ?? new UidAuthenticator(identityOfUid);
   return new WorkloadEndpoint(socketPath, authenticator, parts);
 }
 

@@ -28,7 +28,7 @@ function sameSocket({ WORKLOAD_API_UDS_PATH, SDS_UDS_PATH }: SettingValues): Con
 }
 
 function uidConflicts(values: SettingValues, inCluster: boolean): readonly (Conflict | undefined)[] {
-  const { WORKLOAD_API_UIDS: users, CA_PROVIDER, TRUST_DOMAIN } = values;
+  const { WORKLOAD_API_UIDS: users, WORKLOAD_TOKENS, CA_PROVIDER, TRUST_DOMAIN } = values;
   if (users === undefined) return [];
   const stranger = users.find(({ spiffeId }) => trustDomainOf(spiffeId) !== TRUST_DOMAIN);
   const twice = users.find(({ uid }, index) => users.findIndex((other) => other.uid === uid) !== index);
@@ -37,6 +37,12 @@ function uidConflicts(values: SettingValues, inCluster: boolean): readonly (Conf
       ? {
           names: ['WORKLOAD_API_UIDS'],
           text: 'WORKLOAD_API_UIDS is set in a Kubernetes cluster, where a user id says nothing: any pod may have any; remove it',
+        }
+      : undefined,
+    WORKLOAD_TOKENS === 'request'
+      ? {
+          names: ['WORKLOAD_API_UIDS', 'WORKLOAD_TOKENS'],
+          text: 'WORKLOAD_API_UIDS is set, and WORKLOAD_TOKENS is request; callers are known by user or by pod: remove one',
         }
       : undefined,
     CA_PROVIDER.some((provider) => provider !== 'Embedded')

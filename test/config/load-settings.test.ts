@@ -452,6 +452,16 @@ const CLASHES: readonly Clash[] = [
     env: { WORKLOAD_API_UIDS: USERS, TRUST_DOMAIN: 'example.org' },
     told: /WORKLOAD_API_UIDS has "spiffe:\/\/cluster.local.*not of TRUST_DOMAIN \(example.org\)/,
   },
+  {
+    env: {
+      WORKLOAD_API_UIDS: USERS,
+      WORKLOAD_TOKENS: 'request',
+      KUBERNETES_API_SERVER: 'https://10.0.0.1',
+      NODE_NAME: 'node-1',
+      PEER_ATTESTATION: 'enforce',
+    },
+    told: /WORKLOAD_API_UIDS is set, and WORKLOAD_TOKENS is request; .*: remove one/,
+  },
   { env: { WORKLOAD_API_UIDS: `${USERS},0=spiffe://cluster.local/a` }, told: /has the user id 0 twice/ },
   { env: { MONITORING_PORT: '8080' }, told: /MONITORING_PORT and DEBUG_PORT are both 8080/ },
 ];
