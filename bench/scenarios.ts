@@ -8,6 +8,7 @@ import { growth } from './scenarios/growth.ts';
 import { herd } from './scenarios/herd.ts';
 import { idleStreams } from './scenarios/idle-streams.ts';
 import { nodeSizes } from './scenarios/node-sizes.ts';
+import { noisyNeighbour } from './scenarios/noisy-neighbour.ts';
 import { outage } from './scenarios/outage.ts';
 import { recovery } from './scenarios/recovery.ts';
 import { renewalPush } from './scenarios/renewal-push.ts';
@@ -26,4 +27,5 @@ export const SCENARIOS: readonly Scenario[] = [
   citadelIssuance,
   attestation,
   nodeSizes,
+  noisyNeighbour,
 ];

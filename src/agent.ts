@@ -5,7 +5,7 @@ import { BundleKeeper } from './cache/bundle-keeper.ts';
 import { Issuer } from './cache/issuer.ts';
 import { RootReplacement } from './cache/root-replacement.ts';
 import { SecretCache } from './cache/secret-cache.ts';
-import type { Settings } from './config/settings.ts';
+import type { LimitSettings, Settings } from './config/settings.ts';
 import { AgentError } from './core/agent-error.ts';
 import type { CaProvider } from './core/ca-provider.ts';
 import type { Caller } from './core/caller.ts';
@@ -29,6 +29,7 @@ import { AttestedAuthenticator } from './identity/attested-authenticator.ts';
 import { byTokenOr } from './identity/by-token-or.ts';
 import { loadTokenVerifier } from './identity/load-token-verifier.ts';
 import { metered as meteredVerifier } from './identity/metered.ts';
+import { toPeerKey } from './identity/peer-key.ts';
 import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
 import { untilVerifierWorks } from './identity/until-verifier-works.ts';
@@ -37,7 +38,9 @@ import { type LazyKubernetes, lazyKubernetes } from './kubernetes/lazy-kubernete
 import type { RequestedTokens } from './kubernetes/requested-tokens.ts';
 import { aborted } from './runtime/aborted.ts';
 import { dispatched } from './sds/dispatched.ts';
+import { IdentityLimits } from './sds/identity-limits.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
+import { RejectionLog } from './sds/rejection-log.ts';
 import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
 import { StreamRegistry } from './sds/stream-registry.ts';
 import { createHealthMethods } from './telemetry/grpc-health.ts';
@@ -48,6 +51,7 @@ import { requireUnserved } from './telemetry/private-socket.ts';
 import { Readiness } from './telemetry/readiness.ts';
 import { requireApart } from './telemetry/require-apart.ts';
 import { SocketListener } from './transport/socket-listener.ts';
+import type { TransportLimits } from './transport/transport-limits.ts';
 import { createWorkloadEndpoint, type WorkloadEndpoint } from './workload-endpoint.ts';
 
 /** What an agent takes from the process that runs it. */
@@ -165,7 +169,16 @@ export class Agent implements AgentView, AgentControl {
     const fileNames = new FileSecretNames(settings.fileSecrets.directories, clock, log);
     const names: ResourceNames = { ...sds, elsewhere: (name, caller) => fileNames.resolve(name, caller) };
     const store = dispatched({ issued: this.#cache, files: this.#files });
-    const base = { authenticator, clock, log, refusals, meter: metrics.sds };
+    const peerLimits = toPeerLimits(settings.limits);
+    const base = {
+      authenticator,
+      clock,
+      log,
+      refusals,
+      rejections: new RejectionLog(log, clock),
+      meter: metrics.sds,
+      limits: new IdentityLimits(settings.limits.streamsPerIdentity, metrics.transport),
+    };
     const context = { ...base, store, names };
     const health = createHealthMethods(SDS_SERVICE_NAMES, this.#readiness, metrics.transport);
     this.#listener = new SocketListener({
@@ -178,6 +191,8 @@ export class Agent implements AgentView, AgentControl {
       log,
       meter: metrics.transport,
       clock,
+      limits: peerLimits,
+      peerKey: toPeerKey,
     });
     this.#gateways =
       settings.gateway &&
@@ -192,6 +207,8 @@ export class Agent implements AgentView, AgentControl {
         health,
         forgetAfterMs: certificates.forgetAfterMs,
         attestor,
+        limits: peerLimits,
+        peerKey: toPeerKey,
         meter: metrics.transport,
       });
     this.#workloadApi = createWorkloadEndpoint({
@@ -200,6 +217,7 @@ export class Agent implements AgentView, AgentControl {
       attestor,
       store,
       jwtAuthority,
+      peerLimits,
       clock,
       log,
       metrics,
@@ -400,6 +418,15 @@ async function loadRequestedTokens(
   if (settings.identity.workloadTokens !== 'request' || nodeName === undefined || audience === undefined)
     return undefined;
   return await kubernetes?.requestedTokens({ nodeName, audience, lifetime, log, random: Math.random });
+}
+
+function toPeerLimits(limits: LimitSettings): Partial<TransportLimits> {
+  return {
+    maxConnectionsPerPeer: limits.connectionsPerPeer,
+    maxCallsPerPeer: limits.streamsPerPeer,
+    newCallsPerSecond: limits.newStreamsPerSecond,
+    newCallsBurst: limits.newStreamsBurst,
+  };
 }
 
 function loadCas({ settings, clock, log }: AgentParts, lifetime: AbortSignal): Promise<readonly LoadedCaProvider[]> {

@@ -82,6 +82,11 @@ const LIMITS: Partial<TransportLimits> = {
   maxConnections: 2000,
   // Behind one address may be a whole cluster; nevertheless nobody may have all places.
   maxConnectionsPerPeer: 500,
+  // Not bounded for the same reason: how many are worked on at a time is.
+  maxCallsPerPeer: 50_000,
+  newCallsPerSecond: 50_000,
+  newCallsBurst: 50_000,
+  messagesPerSecond: 50_000,
   maxStreamsPerConnection: 100,
 };
 

@@ -13,7 +13,7 @@ import type { StreamRegistry } from './sds/stream-registry.ts';
 import { SocketListener, type SocketListenerOptions } from './transport/socket-listener.ts';
 
 /** What the agent gives to its endpoint. */
-export interface GatewayEndpointParts extends Pick<SocketListenerOptions, 'attestor' | 'meter'> {
+export interface GatewayEndpointParts extends Pick<SocketListenerOptions, 'attestor' | 'limits' | 'peerKey' | 'meter'> {
   readonly settings: GatewaySettings;
   readonly sds: SdsSettings;
   readonly secrets: KubernetesSecrets;
@@ -33,7 +33,7 @@ export class GatewayEndpoint {
   readonly #listener: SocketListener;
 
   constructor(parts: GatewayEndpointParts) {
-    const { settings, sds, secrets, issued, streams, health, forgetAfterMs, attestor, meter } = parts;
+    const { settings, sds, secrets, issued, streams, health, forgetAfterMs, attestor, limits, peerKey, meter } = parts;
     const { clock, log } = parts.context;
     this.#parts = parts;
     this.#store = new GatewaySecretStore({ secrets, clock, log, forgetAfterMs });
@@ -50,6 +50,8 @@ export class GatewayEndpoint {
       methods: new Map([...sdsMethods(context, streams), ...health]),
       routes: sdsRoutes(context),
       attestor,
+      ...(limits && { limits }),
+      ...(peerKey && { peerKey }),
       log,
       meter,
       clock,

@@ -6,6 +6,7 @@ import type { Log } from './core/log.ts';
 import type { PeerAttestor } from './core/peer-attestor.ts';
 import type { Authenticator } from './core/rpc.ts';
 import type { SecretStore } from './core/secret-store.ts';
+import { toPeerKey } from './identity/peer-key.ts';
 import { UidAuthenticator } from './identity/uid-authenticator.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -29,6 +30,8 @@ export interface WorkloadEndpointParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** What one peer may take of the socket. */
+  readonly peerLimits: Partial<TransportLimits>;
 }
 
 /** Puts the SPIFFE Workload API together; undefined where it is off. Nothing listens yet. */
@@ -47,7 +50,7 @@ export class WorkloadEndpoint {
   readonly #socket: string;
 
   constructor(socketPath: string, authenticator: Authenticator<Caller>, parts: WorkloadEndpointParts) {
-    const { settings, store, jwtAuthority, attestor, clock, log, metrics } = parts;
+    const { settings, store, jwtAuthority, attestor, clock, log, metrics, peerLimits } = parts;
     const { socketMode, socketGid, jwtTtlMs } = settings;
     const refusals = new RefusalLog(log, clock);
     this.#bundles = jwtAuthority && new JwtBundles(jwtAuthority);
@@ -64,7 +67,8 @@ export class WorkloadEndpoint {
         onRefused: (call, error) => refusals.refused(call, error),
       }),
       routes: new Map(),
-      limits: LIMITS,
+      limits: { ...LIMITS, ...peerLimits },
+      peerKey: toPeerKey,
       attestor,
       log,
       meter: metrics.workloadApiTransport,

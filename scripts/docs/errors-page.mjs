@@ -93,8 +93,8 @@ const TEXTS = {
     'Nothing, when it happens now and then. When it repeats, the token file is not replaced: see `token-expired`.',
   ],
   'limit-exceeded': [
-    'A limit was reached: 1,000 names on a stream, 2,048 characters in a name, the memory for messages that are arriving; with `ca`, 256 requests that are being answered; or a root replacement runs already.',
-    'The message says which. No Envoy comes near these limits; an agent to which `ca` says it comes back after its backoff.',
+    'A limit was reached: one of those in [configuration.md](configuration.md#limits), 1,000 names on a stream, 2,048 characters in a name, the memory for messages that are arriving; with `ca`, 256 requests that are being answered; or a root replacement runs already.',
+    'The message says which. No Envoy comes near these limits: look for one that opens streams over and over, or raise the limit. An agent to which `ca` says it comes back after its backoff.',
   ],
   'shutting-down': ['The agent is ending. Envoy keeps what it has and reconnects.', 'Nothing.'],
   'ca-unavailable': [

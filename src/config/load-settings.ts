@@ -6,6 +6,7 @@ import { toFileSecretsSettings } from './file-secrets-settings.ts';
 import { toGatewaySettings } from './gateway-settings.ts';
 import { defaultVerifiers, toIdentitySettings } from './identity-settings.ts';
 import { toKubernetesSettings } from './kubernetes-settings.ts';
+import { toLimitSettings } from './limit-settings.ts';
 import { toLogSettings, toMonitoringSettings } from './monitoring-settings.ts';
 import type { Environment } from './process-environment.ts';
 import { type FlagKind, readFlags, unexpectedOperand } from './read-flags.ts';
@@ -104,6 +105,7 @@ function fromValues(
     workloadApi: toWorkloadApiSettings(values),
     gateway: toGatewaySettings(values),
     fileSecrets: toFileSecretsSettings(values),
+    limits: toLimitSettings(values),
     admin: toAdminSettings(values),
     monitoring: toMonitoringSettings(values),
     log: toLogSettings(values),

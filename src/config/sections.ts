@@ -5,6 +5,7 @@ import { fileSecretsShape } from './file-secrets-settings.ts';
 import { gatewayShape } from './gateway-settings.ts';
 import { identityShape } from './identity-settings.ts';
 import { kubernetesShape } from './kubernetes-settings.ts';
+import { limitsShape } from './limit-settings.ts';
 import { monitoringShape } from './monitoring-settings.ts';
 import { processShape } from './process-settings.ts';
 import { sdsShape } from './sds-settings.ts';
@@ -22,6 +23,7 @@ const SECTIONS: readonly (readonly [title: string, shape: z.core.$ZodShape])[] =
   ['SPIFFE Workload API', workloadApiShape],
   ['Secrets in files', fileSecretsShape],
   ['Gateways', gatewayShape],
+  ['Limits', limitsShape],
   ['Monitoring and logs', monitoringShape],
   ['Process', processShape],
 ];
@@ -58,6 +60,7 @@ export const allSettings = z.object({
   ...workloadApiShape,
   ...fileSecretsShape,
   ...gatewayShape,
+  ...limitsShape,
   ...monitoringShape,
   ...processShape,
 });

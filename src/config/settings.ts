@@ -132,6 +132,17 @@ export interface GatewaySettings {
   readonly socketPath: string;
 }
 
+/** What peers may take of the SDS socket. */
+export interface LimitSettings {
+  readonly connectionsPerPeer: number;
+  readonly streamsPerPeer: number;
+  /** In the long run … */
+  readonly newStreamsPerSecond: number;
+  /** … and at once. Of one peer. */
+  readonly newStreamsBurst: number;
+  readonly streamsPerIdentity: number;
+}
+
 export interface AdminSettings {
   readonly socketPath: string;
 }
@@ -165,6 +176,7 @@ export interface Settings {
   readonly fileSecrets: FileSecretsSettings;
   /** Undefined: none are served. */
   readonly gateway: GatewaySettings | undefined;
+  readonly limits: LimitSettings;
   readonly admin: AdminSettings;
   readonly monitoring: MonitoringSettings;
   readonly log: LogSettings;

@@ -1,9 +1,7 @@
+import type { PeerLimit } from './peer-limit.ts';
 import type { SecretKind } from './secret.ts';
 
 /** What each room reports, narrowly; `telemetry` turns it into metrics. Implementations never throw. */
-
-/** A bound on what peers may take, by which something was refused or closed. */
-export type PeerLimit = 'connections' | 'connections_per_peer' | 'health_watches';
 
 export interface LimitMeter {
   refused(limit: PeerLimit): void;

@@ -1,4 +1,5 @@
 import { AgentError, quoteUntrusted, toAgentError } from '../core/agent-error.ts';
+import type { Caller } from '../core/caller.ts';
 import { resolveResourceName } from '../core/resource-name.ts';
 import type { Call } from '../core/rpc.ts';
 import type { Secret } from '../core/secret.ts';
@@ -32,12 +33,9 @@ export async function fetchSecret<Request extends FetchRequest>(
   call: Call,
   read: () => Promise<Request>,
 ): Promise<FetchedSecret<Request>> {
-  const { store, authenticator, names, clock, refusals } = context;
-  const caller = await authenticator.authenticate(call).catch((thrown: unknown) => {
-    const error = toAgentError(thrown);
-    refusals.refused(call, error);
-    throw error;
-  });
+  const { store, names, clock } = context;
+  const caller = await authenticate(context, call);
+  using _place = context.limits.enter(caller.identity);
   const request = await read();
   requireSecretType(request.typeUrl, service.api, service.aggregated);
   const [name, ...others] = new Set(request.names);
@@ -55,4 +53,14 @@ export async function fetchSecret<Request extends FetchRequest>(
   }
   requireExpressible(ref, name, service.api);
   return { name, secret: await obtainSecret(store, ref, name, clock, call.signal), request };
+}
+
+async function authenticate({ authenticator, refusals }: SdsContext, call: Call): Promise<Caller> {
+  try {
+    return await authenticator.authenticate(call);
+  } catch (thrown) {
+    const error = toAgentError(thrown);
+    refusals.refused(call, error);
+    throw error;
+  }
 }

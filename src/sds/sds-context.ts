@@ -5,7 +5,9 @@ import type { SdsMeter } from '../core/meters.ts';
 import type { ResourceNames } from '../core/resource-name.ts';
 import type { Authenticator } from '../core/rpc.ts';
 import type { SecretStore } from '../core/secret-store.ts';
+import type { IdentityLimits } from './identity-limits.ts';
 import type { RefusalLog } from './refusal-log.ts';
+import type { RejectionLog } from './rejection-log.ts';
 
 /** What every stream and call of the secret services needs. */
 export interface SdsContext {
@@ -15,7 +17,9 @@ export interface SdsContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly refusals: RefusalLog;
+  readonly rejections: RejectionLog;
   readonly meter: SdsMeter;
+  readonly limits: IdentityLimits;
 }
 
 /** Which service a call came in on. */

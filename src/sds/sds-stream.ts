@@ -46,6 +46,8 @@ export class SdsStream implements StreamHandler, Subscriber {
   readonly #interests = new Map<string, Interest>();
   #session: Session;
   #caller: Caller | undefined;
+  #place: Disposable | undefined;
+  #closed = false;
   #nodeId = '';
   #halfClosed = false;
   #pending = 0;
@@ -64,14 +66,14 @@ export class SdsStream implements StreamHandler, Subscriber {
     const { call } = this.#parts;
     const { authenticator } = this.#context;
     // In a storm of streams nearly every token is known, and to stop and start each stream is not cheap.
-    this.#caller = authenticator.recognize(call);
-    if (this.#caller !== undefined) return;
+    const known = authenticator.recognize(call);
+    if (known !== undefined) {
+      this.#enter(known);
+      return;
+    }
     call.pause();
     authenticator.authenticate(call).then(
-      (caller) => {
-        this.#caller = caller;
-        call.resume();
-      },
+      (caller) => this.#enter(caller),
       (thrown: unknown) => this.#refuse(toAgentError(thrown)),
     );
   }
@@ -124,6 +126,8 @@ export class SdsStream implements StreamHandler, Subscriber {
   }
 
   closed(): void {
+    this.#closed = true;
+    this.#place?.[Symbol.dispose]();
     for (const { subscription } of this.#interests.values()) subscription[Symbol.dispose]();
     this.#interests.clear();
     this.#context.meter.pendingChanged(-this.#pending);
@@ -138,6 +142,18 @@ export class SdsStream implements StreamHandler, Subscriber {
   reauthenticate(): void {
     const error = new AgentError('reauthentication-needed', 'the token has expired: come back with a fresh one');
     this.#parts.call.end(error);
+  }
+
+  #enter(caller: Caller): void {
+    if (this.#closed) return;
+    try {
+      this.#place = this.#context.limits.enter(caller.identity);
+    } catch (thrown) {
+      this.#refuse(toAgentError(thrown));
+      return;
+    }
+    this.#caller = caller;
+    this.#parts.call.resume();
   }
 
   #refuse(error: AgentError): void {
@@ -224,10 +240,11 @@ export class SdsStream implements StreamHandler, Subscriber {
     }
     if (note.heard === 'nack' && this.#loggedRejection !== this.#session.responses) {
       this.#loggedRejection = this.#session.responses;
-      const { peer } = this.#parts.call;
-      // Not quoted: the log escapes and cuts its fields itself.
-      const fields = { node: this.#nodeId, pid: peer?.pid, reason: note.reason };
-      this.#context.log.warn('envoy rejected a secret; it is held back until it changes', fields);
+      const { reason } = note;
+      const pid = this.#parts.call.peer?.pid;
+      if (this.#caller !== undefined) {
+        this.#context.rejections.rejected(this.#caller.identity, { node: this.#nodeId, pid, reason });
+      }
     }
   }
 

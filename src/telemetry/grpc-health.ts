@@ -1,5 +1,6 @@
 import { AgentError, quoteUntrusted, toAgentError } from '../core/agent-error.ts';
 import type { LimitMeter } from '../core/meters.ts';
+import { peerLimitExceeded } from '../core/peer-limit.ts';
 import type { GrpcMethods, StreamCall, StreamHandler } from '../core/rpc.ts';
 import {
   HealthCheckRequest,
@@ -27,10 +28,8 @@ export function createHealthMethods(services: readonly string[], readiness: Read
     const place = watches.total < MOST_WATCHES ? watches.take(connectionId) : undefined;
     if (place !== undefined) return place;
     meter.refused('health_watches');
-    throw new AgentError(
-      'limit-exceeded',
-      `too many health watches: ${MOST_WATCHES_OF_CONNECTION} on a connection and ${MOST_WATCHES} in all are allowed; use Check`,
-    );
+    const allowed = watches.total < MOST_WATCHES ? MOST_WATCHES_OF_CONNECTION : MOST_WATCHES;
+    throw peerLimitExceeded('health_watches', allowed, 'ask with Check');
   };
   const known = new Set(['', ...services]);
   const statusOf = (service: string): ServingStatus => {

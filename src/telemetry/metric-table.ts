@@ -1,12 +1,6 @@
 import type { CaErrorCode, ErrorCode } from '../core/agent-error.ts';
-import type {
-  CaOperation,
-  IgnoredRoot,
-  PeerLimit,
-  PeerVerdict,
-  RenewalResult,
-  WorkloadApiMethod,
-} from '../core/meters.ts';
+import type { CaOperation, IgnoredRoot, PeerVerdict, RenewalResult, WorkloadApiMethod } from '../core/meters.ts';
+import type { PeerLimit } from '../core/peer-limit.ts';
 import type { ForeignKind, SecretKind } from '../core/secret.ts';
 import type { CertificateState, ForeignState, RenewalAlarm } from '../core/status-report.ts';
 
@@ -74,10 +68,14 @@ const RENEWAL_RESULTS = keysOf({
   token_expired: true,
 } satisfies Record<RenewalResult, true>);
 const IGNORED_ROOTS = keysOf({ unusable: true, expired: true } satisfies Record<IgnoredRoot, true>);
-const PEER_LIMITS = keysOf({ connections: true, connections_per_peer: true, health_watches: true } satisfies Record<
-  PeerLimit,
-  true
->);
+const PEER_LIMITS = keysOf({
+  connections: true,
+  connections_per_peer: true,
+  streams_per_peer: true,
+  new_streams: true,
+  streams_per_identity: true,
+  health_watches: true,
+} satisfies Record<PeerLimit, true>);
 const CA_OPERATIONS = keysOf({ sign: true, roots: true } satisfies Record<CaOperation, true>);
 const CA_RESULTS = keysOf({
   ok: true,

@@ -1,13 +1,24 @@
 import type { Socket } from 'node:net';
+import type { AgentError } from '../core/agent-error.ts';
 import type { PeerCredentials } from '../core/caller.ts';
 import { type Expiring, NEVER, TimeLimit } from './deadlines.ts';
 import { GrpcSession } from './grpc-session.ts';
 import type { HttpConnection, HttpRequests } from './http-requests.ts';
+import { pause } from './pause.ts';
+import type { PeerAccount } from './peer-account.ts';
 import type { ReadPeerCredentials } from './peer-credentials.ts';
 import { sniffProtocol } from './sniff-protocol.ts';
 import type { CallOrigin, TransportContext } from './transport-context.ts';
 
 const ignore = (): void => {};
+
+/** Which connection it is, and whose. */
+export interface ConnectionIdentity {
+  readonly connectionId: number;
+  readonly readPeer: ReadPeerCredentials;
+  /** What its peer has; undefined: nothing is counted. */
+  readonly account: PeerAccount | undefined;
+}
 
 /** Who is told what becomes of a connection. */
 export interface ConnectionOwner {
@@ -15,6 +26,8 @@ export interface ConnectionOwner {
   known(connection: Connection): void;
   /** It is gone. */
   closed(connection: Connection): void;
+  /** One refusal less is held for this peer. */
+  refusalTold(account: PeerAccount): void;
 }
 
 /**
@@ -23,6 +36,7 @@ export interface ConnectionOwner {
  */
 export class Connection implements CallOrigin, HttpConnection, Expiring {
   readonly connectionId: number;
+  readonly account: PeerAccount | undefined;
   readonly #owner: ConnectionOwner;
   readonly #context: TransportContext;
   readonly #http: HttpRequests;
@@ -43,8 +57,7 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     context: TransportContext,
     http: HttpRequests,
     socket: Socket,
-    connectionId: number,
-    readPeer: ReadPeerCredentials,
+    { connectionId, readPeer, account }: ConnectionIdentity,
   ) {
     this.#owner = owner;
     this.#context = context;
@@ -53,6 +66,7 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     this.#limit = new TimeLimit(context.deadlines, this);
     this.connectionId = connectionId;
     this.#readPeer = readPeer;
+    this.account = account;
   }
 
   /** Asked of the kernel when somebody wants to know: it remembers who connected, also when that process is gone. */
@@ -80,6 +94,32 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     if (this.#known) return;
     this.#known = true;
     this.#owner.known(this);
+  }
+
+  callOpened(): AgentError | undefined {
+    return this.account && this.#context.calls.open(this.account);
+  }
+
+  callClosed(): void {
+    if (this.account !== undefined) this.#context.calls.close(this.account);
+  }
+
+  async beforeRefusal(): Promise<void> {
+    const { account } = this;
+    const { calls, deadlines, limits } = this.#context;
+    if (account === undefined) return;
+    if (account.refusals >= limits.maxRefusalsHeld) {
+      this.destroy();
+      return;
+    }
+    account.refusals++;
+    await pause(deadlines, calls.refusalDelayMs(account));
+    account.refusals--;
+    this.#owner.refusalTold(account);
+  }
+
+  messageDelayMs(): number {
+    return this.account === undefined ? 0 : this.#context.calls.messageDelayMs(this.account);
   }
 
   /** Begins to read. */

@@ -4,11 +4,14 @@ import type { Log } from '../core/log.ts';
 import type { TransportMeter } from '../core/meters.ts';
 import type { GrpcMethods, HttpRoutes } from '../core/rpc.ts';
 import { Seldom } from '../runtime/seldom.ts';
+import { CallLimits } from './call-limits.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import { Crowd } from './crowd.ts';
 import { Deadlines } from './deadlines.ts';
 import { HttpRequests } from './http-requests.ts';
 import { MessageBuffers } from './message-buffers.ts';
+import { pause } from './pause.ts';
+import { PeerAccount } from './peer-account.ts';
 import type { ReadPeerCredentials } from './peer-credentials.ts';
 import type { TransportContext } from './transport-context.ts';
 import { DEFAULT_LIMITS, type TransportLimits } from './transport-limits.ts';
@@ -32,6 +35,8 @@ export interface Accepted {
   readonly peerKey: string | undefined;
 }
 
+const ignore = (): void => {};
+
 /** That places have run out is in the log at most this often. */
 const FULL_LOG_INTERVAL_MS = 60_000;
 
@@ -42,8 +47,9 @@ export class Connections implements ConnectionOwner {
   readonly #context: TransportContext;
   readonly #http: HttpRequests;
   readonly #open = new Crowd();
-  readonly #crowds = new Map<string, Crowd>();
-  readonly #keys = new Map<Connection, string>();
+  readonly #accounts = new Map<string, PeerAccount>();
+  /** They wait to be closed, unheard. */
+  readonly #banned = new Set<Socket>();
   readonly #full: Seldom;
   #ever = 0;
   #onEmpty: (() => void) | undefined;
@@ -60,6 +66,7 @@ export class Connections implements ConnectionOwner {
       deadlines: this.#deadlines,
       unfinished: new UnfinishedMessages(limits.maxUnfinishedBytes),
       buffers: new MessageBuffers(),
+      calls: new CallLimits(limits, options),
       log: options.log,
     };
     this.#http = new HttpRequests(this.#context);
@@ -72,34 +79,46 @@ export class Connections implements ConnectionOwner {
 
   /** Takes the socket over, or closes it where every place is taken by somebody who needs it. */
   accept(socket: Socket, { readPeer, peerKey }: Accepted): void {
-    if (!this.#hasRoom(peerKey)) {
+    const account = peerKey === undefined ? undefined : (this.#accounts.get(peerKey) ?? new PeerAccount(peerKey));
+    if (account !== undefined && account.refusals >= this.#context.limits.maxRefusalsHeld) {
+      this.#ban(socket, account);
+      return;
+    }
+    if (!this.#hasRoom(account)) {
       socket.destroy();
       return;
     }
     this.#ever++;
-    const connection = new Connection(this, this.#context, this.#http, socket, this.#ever, readPeer);
-    this.#enter(connection, peerKey);
+    const identity = { connectionId: this.#ever, readPeer, account };
+    const connection = new Connection(this, this.#context, this.#http, socket, identity);
+    this.#open.add(connection);
+    account?.connections.add(connection);
+    if (account !== undefined) this.#accounts.set(account.key, account);
     this.#options.meter.connectionOpened();
     connection.start();
   }
 
   known(connection: Connection): void {
     this.#open.know(connection);
-    this.#crowdOf(connection)?.know(connection);
+    connection.account?.connections.know(connection);
   }
 
   closed(connection: Connection): void {
     if (!this.#open.delete(connection)) return;
-    const crowd = this.#crowdOf(connection);
-    crowd?.delete(connection);
-    if (crowd?.size === 0) this.#crowds.delete(this.#keys.get(connection) ?? '');
-    this.#keys.delete(connection);
+    const { account } = connection;
+    account?.connections.delete(connection);
+    if (account?.isEmpty) this.#accounts.delete(account.key);
     this.#options.meter.connectionClosed();
     if (this.#open.size === 0) this.#onEmpty?.();
   }
 
+  refusalTold(account: PeerAccount): void {
+    if (account.isEmpty) this.#accounts.delete(account.key);
+  }
+
   /** Ends every stream with UNAVAILABLE and waits up to `graceMs` until all has been flushed; what is left is cut off. */
   async drain(graceMs: number): Promise<void> {
+    for (const socket of this.#banned) socket.destroy();
     for (const connection of this.#open) connection.drain();
     await this.#emptied(graceMs);
     for (const connection of this.#open) connection.destroy();
@@ -114,45 +133,46 @@ export class Connections implements ConnectionOwner {
     await this.#options.clock.sleepUntil(this.#options.clock.now() + graceMs, empty.signal);
   }
 
-  #enter(connection: Connection, peerKey: string | undefined): void {
-    this.#open.add(connection);
-    if (peerKey === undefined) return;
-    const crowd = this.#crowds.get(peerKey) ?? new Crowd();
-    crowd.add(connection);
-    this.#crowds.set(peerKey, crowd);
-    this.#keys.set(connection, peerKey);
-  }
-
-  #crowdOf(connection: Connection): Crowd | undefined {
-    const key = this.#keys.get(connection);
-    return key === undefined ? undefined : this.#crowds.get(key);
+  /** Who comes back at once for the same is kept waiting, where he costs nothing. */
+  #ban(socket: Socket, account: PeerAccount): void {
+    const { banMs, maxRefusalsHeld } = this.#context.limits;
+    if (account.banned >= maxRefusalsHeld) {
+      socket.destroy();
+      return;
+    }
+    account.banned++;
+    this.#banned.add(socket);
+    socket.on('error', ignore);
+    void pause(this.#deadlines, banMs).then(() => {
+      socket.destroy();
+      this.#banned.delete(socket);
+      account.banned--;
+      this.refusalTold(account);
+    });
   }
 
   /** A peer with too many connections gives up one of its own: so nobody else's place is at stake. */
-  #hasRoom(peerKey: string | undefined): boolean {
+  #hasRoom(account: PeerAccount | undefined): boolean {
     const { maxConnections, maxConnectionsPerPeer } = this.#context.limits;
-    const crowd = peerKey === undefined ? undefined : this.#crowds.get(peerKey);
-    if (crowd !== undefined && !this.#makeRoom(crowd, maxConnectionsPerPeer, 'connections_per_peer')) return false;
-    return this.#makeRoom(this.#open, maxConnections, 'connections');
+    const crowd = account?.connections;
+    if (crowd !== undefined && !this.#makeRoom(crowd, maxConnectionsPerPeer, account?.key)) return false;
+    return this.#makeRoom(this.#open, maxConnections);
   }
 
-  #makeRoom(crowd: Crowd, limit: number, reason: 'connections' | 'connections_per_peer'): boolean {
+  /** @param peer whose crowd it is; undefined: everybody's */
+  #makeRoom(crowd: Crowd, limit: number, peer?: string): boolean {
     if (crowd.size < limit) return true;
-    this.#options.meter.refused(reason);
+    this.#options.meter.refused(peer === undefined ? 'connections' : 'connections_per_peer');
     const given = crowd.dispensable;
-    this.#tellFull(reason, limit, given);
+    const times = this.#full.again(FULL_LOG_INTERVAL_MS);
+    if (times !== undefined) {
+      const closed = given === undefined ? 'the new one' : 'an old one';
+      const fields = { ...(peer !== undefined && { peer }), limit, closed };
+      this.#options.log.warn('too many connections', { ...fields, ...(times > 1 && { alsoClosed: times - 1 }) });
+    }
     if (given === undefined) return false;
     given.destroy();
     this.closed(given);
     return true;
-  }
-
-  #tellFull(reason: string, limit: number, given: Connection | undefined): void {
-    const times = this.#full.again(FULL_LOG_INTERVAL_MS);
-    if (times === undefined) return;
-    this.#options.log.warn('too many connections', {
-      ...{ reason, limit, closed: given === undefined ? 'the new one' : 'an old one' },
-      ...(times > 1 && { alsoClosed: times - 1 }),
-    });
   }
 }

@@ -26,6 +26,8 @@ export class GrpcSession {
   readonly #origin: CallOrigin;
   readonly #session: ServerHttp2Session;
   readonly #calls = new Set<GrpcStream>();
+  /** Streams that are refused and have not been told yet. */
+  readonly #refused = new Set<ServerHttp2Stream>();
   readonly #onCalls: () => void;
   #draining = false;
 
@@ -64,6 +66,7 @@ export class GrpcSession {
     this.#draining = true;
     this.#session.close();
     for (const call of this.#calls) call.drain();
+    for (const stream of this.#refused) stream.close();
   }
 
   /** Asks the peer for a sign of life. */
@@ -99,15 +102,31 @@ export class GrpcSession {
       stream.respond(trailersOnly(error), ENDS_STREAM);
       return;
     }
+    const refusal = this.#origin.callOpened();
+    if (refusal !== undefined) {
+      void this.#refuse(stream, refusal);
+      return;
+    }
     const call = new GrpcStream(this.#context, this.#origin, stream, method, path, new HeaderMetadata(rawHeaders));
     this.#calls.add(call);
     this.#onCalls();
     stream.on('close', () => {
       this.#calls.delete(call);
+      this.#origin.callClosed();
       this.#onCalls();
     });
     call.open();
     if (this.#draining) call.drain();
+  }
+
+  async #refuse(stream: ServerHttp2Stream, refusal: AgentError): Promise<void> {
+    this.#refused.add(stream);
+    await this.#origin.beforeRefusal();
+    this.#refused.delete(stream);
+    if (stream.closed || stream.destroyed) return;
+    stream.respond(trailersOnly(refusal), ENDS_STREAM);
+    // Not left to the peer: it may never end its own side.
+    stream.close();
   }
 
   #log(message: string, error: Error): void {

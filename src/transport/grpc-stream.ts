@@ -33,6 +33,8 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   #over = false;
   #unary = false;
   #paused = false;
+  /** The peer sends more than it may: nothing is read of it before this time. */
+  #heldUntilMs: number | undefined;
   #delivering = false;
   #peerDone = false;
   #toldHalfClosed = false;
@@ -136,8 +138,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   resume(): void {
     if (this.#over || !this.#paused) return;
     this.#paused = false;
-    this.#deliver();
-    if (!this.#paused) this.#stream.resume();
+    this.#readOn();
   }
 
   expired(nowMs: number): void {
@@ -146,7 +147,11 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
       this.#stream.close(this.#stream.writableFinished ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL);
     } else if (this.#deadlineMs <= nowMs) {
       this.end(new AgentError('request-deadline-exceeded', 'the deadline of the call has passed'));
-    } else if (this.#paused) {
+    } else if (this.#heldUntilMs !== undefined && this.#heldUntilMs <= nowMs) {
+      this.#heldUntilMs = undefined;
+      this.#readOn();
+      this.#arm();
+    } else if (!this.#isRead) {
       // It may have come long ago: we are the ones who do not look.
       this.#messageDueMs = nowMs + this.#context.limits.messageMs;
       this.#arm();
@@ -157,6 +162,15 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
 
   giveUp(): void {
     this.end(new AgentError('limit-exceeded', 'too much is arriving at once: send it again a little later'));
+  }
+
+  get #isRead(): boolean {
+    return !this.#paused && this.#heldUntilMs === undefined;
+  }
+
+  #readOn(): void {
+    if (this.#isRead) this.#deliver();
+    if (this.#isRead) this.#stream.resume();
   }
 
   #listen(): void {
@@ -189,16 +203,16 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
     this.#delivering = true;
     try {
       this.#deliverMessages();
-      if (this.#peerDone && !this.#paused && !this.#over) this.#deliverHalfClose();
+      if (this.#peerDone && this.#isRead && !this.#over) this.#deliverHalfClose();
     } catch (thrown) {
       this.end(toAgentError(thrown));
     }
     this.#delivering = false;
-    if (!this.#over && !this.#paused) this.#watchMessage();
+    if (!this.#over && this.#isRead) this.#watchMessage();
   }
 
   #deliverMessages(): void {
-    while (!this.#paused && !this.#over) {
+    while (this.#isRead && !this.#over) {
       const message = this.#assembler.take();
       if (message === undefined) return;
       // A unary call is whole only with its end, which the same limit waits for.
@@ -206,7 +220,16 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
       this.#context.unfinished.finish(this);
       this.#handler?.received(message);
       this.#assembler.release();
+      this.#hold(this.#origin.messageDelayMs());
     }
+  }
+
+  /** The messages of one peer must not take the time of the others. */
+  #hold(durationMs: number): void {
+    if (durationMs === 0 || this.#over) return;
+    this.#heldUntilMs = this.#context.deadlines.nowMs() + durationMs;
+    this.#stream.pause();
+    this.#arm();
   }
 
   #deliverHalfClose(): void {
@@ -228,7 +251,7 @@ export class GrpcStream implements StreamCall, Expiring, Unfinished {
   }
 
   #arm(): void {
-    this.#limit.set(Math.min(this.#deadlineMs, this.#messageDueMs));
+    this.#limit.set(Math.min(this.#deadlineMs, this.#messageDueMs, this.#heldUntilMs ?? NEVER));
   }
 
   #drained(): void {

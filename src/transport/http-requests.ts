@@ -47,19 +47,30 @@ export class HttpRequests {
     connection.requestOpened();
     connection.limit(this.#context.limits.messageMs);
     const call = new HttpCall(connection, request.url ?? '', request.rawHeaders);
+    const refusal = connection.callOpened();
     response.on('close', () => {
       call.close();
+      if (refusal === undefined) connection.callClosed();
       connection.requestClosed();
     });
     // It cannot reject: what goes wrong becomes the answer.
-    void this.#answer(call, request, connection).then((answer) => {
+    void this.#answer(call, refusal, request, connection).then((answer) => {
       connection.limit(this.#context.limits.flushMs);
       send(response, answer, connection.draining || !request.complete);
     });
   }
 
-  async #answer(call: HttpCall, request: IncomingMessage, connection: HttpConnection): Promise<HttpAnswer> {
+  async #answer(
+    call: HttpCall,
+    refusal: AgentError | undefined,
+    request: IncomingMessage,
+    connection: HttpConnection,
+  ): Promise<HttpAnswer> {
     try {
+      if (refusal !== undefined) {
+        await connection.beforeRefusal();
+        throw refusal;
+      }
       const route = this.#context.routes.get(call.path);
       if (route === undefined)
         throw new AgentError('request-name-unknown', `nothing is at ${quoteUntrusted(call.path)}`);

@@ -1,6 +1,8 @@
+import type { AgentError } from '../core/agent-error.ts';
 import type { PeerCredentials } from '../core/caller.ts';
 import type { Log } from '../core/log.ts';
 import type { GrpcMethods, HttpRoutes } from '../core/rpc.ts';
+import type { CallLimits } from './call-limits.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { MessageBuffers } from './message-buffers.ts';
 import type { TransportLimits } from './transport-limits.ts';
@@ -14,6 +16,7 @@ export interface TransportContext {
   readonly deadlines: Deadlines;
   readonly unfinished: UnfinishedMessages;
   readonly buffers: MessageBuffers;
+  readonly calls: CallLimits;
   readonly log: Log;
 }
 
@@ -23,4 +26,11 @@ export interface CallOrigin {
   readonly peer: PeerCredentials | undefined;
   readonly peerAddress: string | undefined;
   callerKnown(): void;
+  /** One more call, until `callClosed`; or why it is refused. */
+  callOpened(): AgentError | undefined;
+  callClosed(): void;
+  /** Resolves when a call that was refused is to be told; never, where the connection is closed instead. */
+  beforeRefusal(): Promise<void>;
+  /** How long the next message has to wait; it counts from now on. */
+  messageDelayMs(): number;
 }

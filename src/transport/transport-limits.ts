@@ -7,6 +7,20 @@ export interface TransportLimits {
   readonly maxConnections: number;
   /** Of one peer: a pod or process, or a TCP address. */
   readonly maxConnectionsPerPeer: number;
+  /** Streams, unary calls and HTTP requests that are open, of one peer. */
+  readonly maxCallsPerPeer: number;
+  /** So many new ones a peer may open within a second in the long run, */
+  readonly newCallsPerSecond: number;
+  /** and so many at once. */
+  readonly newCallsBurst: number;
+  /** Those beyond are told so one after the other, as fast; so many of a peer wait for that. */
+  readonly maxRefusalsHeld: number;
+  /** With more its connection is closed, and others that it opens are closed after this time, unheard. */
+  readonly banMs: number;
+  /** So many messages of a peer are listened to within a second in the long run, the others wait; */
+  readonly messagesPerSecond: number;
+  /** and so many at once. */
+  readonly messagesBurst: number;
   /** SETTINGS_MAX_CONCURRENT_STREAMS. Envoy opens a stream per secret, on one connection. */
   readonly maxStreamsPerConnection: number;
   /** A connection that has sent nothing is closed; so is one without calls, until a caller on it has been verified. */
@@ -36,6 +50,13 @@ export const DEFAULT_LIMITS: TransportLimits = {
   maxUnfinishedBytes: 256 * MIB,
   maxConnections: 10_000,
   maxConnectionsPerPeer: 2000,
+  maxCallsPerPeer: 4000,
+  newCallsPerSecond: 100,
+  newCallsBurst: 4000,
+  maxRefusalsHeld: 200,
+  banMs: 1000,
+  messagesPerSecond: 1000,
+  messagesBurst: 12_000,
   maxStreamsPerConnection: 10_000,
   silenceMs: 10_000,
   messageMs: 30_000,

@@ -78,6 +78,13 @@ test('without any setting the defaults are those that the interface promises', (
     fileSecrets: { directories: [] },
     gateway: undefined,
     admin: { socketPath: '/var/run/sds-admin/admin.sock' },
+    limits: {
+      connectionsPerPeer: 2000,
+      streamsPerPeer: 4000,
+      newStreamsPerSecond: 100,
+      newStreamsBurst: 4000,
+      streamsPerIdentity: 10_000,
+    },
     monitoring: { address: '0.0.0.0', port: 15_014, debugPort: 8_080 },
     log: { level: 'info', format: undefined },
     stateDir: './.sds-node-agent',

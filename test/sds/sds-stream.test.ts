@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seconds, settle } from '../fakes/fake-clock.ts';
 import { bundleOf, certificateOf } from '../fakes/memory-secret-store.ts';
-import { AGGREGATED, SdsWorld, SECRETS_V2, SECRETS_V3, secretsIn, V2, V3, WEB } from './sds-world.ts';
+import { RecordingCall } from '../fakes/recording-call.ts';
+import { AGGREGATED, MAX_STREAMS, SdsWorld, SECRETS_V2, SECRETS_V3, secretsIn, V2, V3, WEB } from './sds-world.ts';
 
 const STREAM = `${SECRETS_V3}/StreamSecrets`;
 const DELTA = `${SECRETS_V3}/DeltaSecrets`;
@@ -209,7 +210,7 @@ test('ten thousand NACKs of one response are counted, answered with nothing and 
   const warnings = world.log.events.filter(({ level }) => level === 'warn');
   assert.deepEqual(
     warnings.map(({ fields }) => fields),
-    [{ node: 'sidecar~1', pid: undefined, reason: 'bad\nkey' }],
+    [{ spiffeId: WEB, node: 'sidecar~1', pid: undefined, reason: 'bad\nkey' }],
   );
 });
 
@@ -306,4 +307,60 @@ test('refusals are logged with their reason, at most once a second, and none is 
     refusals.map(({ fields: { alsoRefused } }) => alsoRefused),
     [undefined, 999],
   );
+});
+
+test('an identity has so many streams and no more, from however many pods, and another has its own', async () => {
+  const world = new SdsWorld();
+  const open = await Promise.all(Array.from({ length: MAX_STREAMS }, () => world.open(STREAM)));
+  const late = await world.open(STREAM);
+  assert.equal(late.call.ended?.error?.code, 'limit-exceeded');
+  assert.match(late.call.ended?.error?.message ?? '', /^MAX_STREAMS_PER_IDENTITY is reached, which is 20: /);
+  await assert.rejects(world.fetch(`${SECRETS_V3}/FetchSecrets`, { resourceNames: ['default'] }), {
+    code: 'limit-exceeded',
+  });
+  assert.equal((await world.open(STREAM, `${WEB}-2`)).call.ended, undefined);
+  late.close();
+  open[0]?.close();
+  const [next, another] = [await world.open(STREAM), await world.open(STREAM)];
+  assert.equal(next.call.ended, undefined);
+  assert.equal(another.call.ended?.error?.code, 'limit-exceeded');
+  assert.deepEqual(
+    world.counts.filter((count) => count.startsWith('refused')),
+    Array(3).fill('refused streams_per_identity'),
+  );
+});
+
+test('a caller who went away while he was verified takes no place', async () => {
+  const world = new SdsWorld();
+  for (let number = 0; number < 2 * MAX_STREAMS; number++) {
+    const opening = world.open(STREAM);
+    const method = world.methods.get(STREAM);
+    assert.ok(method?.kind === 'stream');
+    method.open(new RecordingCall({ authorization: WEB })).closed();
+    (await opening).close();
+  }
+  assert.equal((await world.open(STREAM)).call.ended, undefined);
+});
+
+test('rejections on many streams of one identity are few lines in the log, and those of another are told', async () => {
+  const world = new SdsWorld();
+  world.store.put(CERTIFICATE);
+  world.store.put(certificateOf(`${WEB}-2`, 'b'));
+  const reject = async (caller: string): Promise<void> => {
+    const stream = await world.open(STREAM, caller);
+    stream.request({ resourceNames: ['default'] });
+    const errorDetail = { code: 13, message: 'bad' };
+    stream.request({ resourceNames: ['default'], responseNonce: stream.lastNonce, errorDetail });
+    stream.close();
+  };
+  const lines = () => world.log.events.filter(({ message }) => message.startsWith('envoy rejected'));
+  for (let number = 0; number < 100; number++) await reject(WEB);
+  assert.equal(lines().length, 10);
+  await reject(`${WEB}-2`);
+  assert.equal(lines().length, 11);
+  const { spiffeId, alsoRejected } = lines()[10]?.fields ?? {};
+  assert.deepEqual([spiffeId, alsoRejected], [`${WEB}-2`, 90]);
+  await world.clock.advance(seconds(10));
+  await reject(WEB);
+  assert.equal(lines().length, 12);
 });

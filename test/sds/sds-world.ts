@@ -10,7 +10,9 @@ import {
   DiscoveryResponse,
 } from '../../src/gen/xds/discovery.ts';
 import { Secret } from '../../src/gen/xds/secret.ts';
+import { IdentityLimits } from '../../src/sds/identity-limits.ts';
 import { RefusalLog } from '../../src/sds/refusal-log.ts';
+import { RejectionLog } from '../../src/sds/rejection-log.ts';
 import { sdsMethods, sdsRoutes } from '../../src/sds/sds-services.ts';
 import { StreamRegistry } from '../../src/sds/stream-registry.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
@@ -24,6 +26,9 @@ export const V2 = 'type.googleapis.com/envoy.api.v2.auth.Secret';
 export const SECRETS_V3 = '/envoy.service.secret.v3.SecretDiscoveryService';
 export const SECRETS_V2 = '/envoy.service.discovery.v2.SecretDiscoveryService';
 export const AGGREGATED = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
+
+/** Of one identity. */
+export const MAX_STREAMS = 20;
 
 /** The secret services over a store in memory; the `authorization` header is the caller's SPIFFE ID. */
 export class SdsWorld {
@@ -58,12 +63,16 @@ export class SdsWorld {
       clock,
       log,
       refusals,
+      rejections: new RejectionLog(log, clock),
       meter,
       names,
       authenticator: {
         recognize: ({ metadata }: Call) => this.#known.get(metadata.getAll('authorization').join()),
         authenticate: authenticateAs(this.clock),
       },
+      limits: new IdentityLimits(MAX_STREAMS, {
+        refused: (limit: string) => void this.counts.push(`refused ${limit}`),
+      }),
     };
     this.registry = new StreamRegistry(meter, 'test');
     this.methods = sdsMethods(context, this.registry);

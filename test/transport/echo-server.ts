@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentError } from '../../src/core/agent-error.ts';
 import type { Clock } from '../../src/core/clock.ts';
-import type { PeerAttestor } from '../../src/core/peer-attestor.ts';
 import type {
   Call,
   GrpcMethods,
@@ -14,7 +13,7 @@ import type {
   StreamHandler,
 } from '../../src/core/rpc.ts';
 import { systemClock } from '../../src/runtime/system-clock.ts';
-import { SocketListener } from '../../src/transport/socket-listener.ts';
+import { SocketListener, type SocketListenerOptions } from '../../src/transport/socket-listener.ts';
 import type { TransportLimits } from '../../src/transport/transport-limits.ts';
 import { RecordingLog } from '../fakes/recording-log.ts';
 
@@ -54,6 +53,8 @@ class Echo implements StreamHandler {
   }
 }
 
+type EchoPeers = Pick<SocketListenerOptions, 'attestor' | 'peerKey'>;
+
 /** A real listener on a temporary socket, whose methods answer with what they were sent. */
 export class EchoServer implements AsyncDisposable {
   readonly path: string;
@@ -77,7 +78,7 @@ export class EchoServer implements AsyncDisposable {
     directory: string,
     clock: Clock,
     limits: Partial<TransportLimits>,
-    attestor: PeerAttestor | undefined,
+    { attestor, peerKey }: EchoPeers,
   ) {
     this.directory = directory;
     this.path = join(directory, 'uds_path');
@@ -96,15 +97,16 @@ export class EchoServer implements AsyncDisposable {
       clock,
       limits,
       attestor,
+      ...(peerKey && { peerKey }),
     });
   }
 
   static async start(
     clock: Clock = systemClock,
     limits: Partial<TransportLimits> = {},
-    attestor?: PeerAttestor,
+    peers: EchoPeers = {},
   ): Promise<EchoServer> {
-    const server = new EchoServer(await mkdtemp(join(tmpdir(), 'sds-transport-')), clock, limits, attestor);
+    const server = new EchoServer(await mkdtemp(join(tmpdir(), 'sds-transport-')), clock, limits, peers);
     await server.listener.listen();
     return server;
   }

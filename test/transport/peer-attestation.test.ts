@@ -35,7 +35,7 @@ function pidfds(): number {
 
 test('a peer is attested when its connection is accepted, before it has said anything', onLinux, async () => {
   const oracle = new Oracle();
-  await using server = await EchoServer.start(systemClock, {}, oracle);
+  await using server = await EchoServer.start(systemClock, {}, { attestor: oracle });
   using _peer = await RawPeer.connect(server.path);
   await eventually('the attestor is asked', () => oracle.asked.length === 1);
   const [{ pid, pidfd } = {}] = oracle.asked;
@@ -45,7 +45,7 @@ test('a peer is attested when its connection is accepted, before it has said any
 
 test('every call on a connection has what was found out then, over gRPC and over HTTP', onLinux, async () => {
   const oracle = new Oracle();
-  await using server = await EchoServer.start(systemClock, {}, oracle);
+  await using server = await EchoServer.start(systemClock, {}, { attestor: oracle });
   await using client = await GrpcClient.connect(server.path);
   await client.unary('/test.Echo/Unary', {}, Buffer.from('a'));
   oracle.answer = { kind: 'no-pod' };
@@ -67,7 +67,7 @@ test('every call on a connection has what was found out then, over gRPC and over
 test('nothing that a peer sends sets what is known of it', onLinux, async () => {
   const oracle = new Oracle();
   oracle.answer = { kind: 'no-pod' };
-  await using server = await EchoServer.start(systemClock, {}, oracle);
+  await using server = await EchoServer.start(systemClock, {}, { attestor: oracle });
   const forged = JSON.stringify({ pid: 1, uid: 0, gid: 0, attestation: { kind: 'pod', podUid: POD } });
   const names = ['peer', 'x-peer', 'attestation', 'peer-attestation', 'pod-uid', 'x-pod-uid', 'podUid', 'pid', 'uid'];
   const internal = ['__proto__', 'constructor', 'connectionid', 'x-forwarded-client-cert', 'forwarded', 'x-real-pid'];
@@ -88,7 +88,7 @@ test('nothing that a peer sends sets what is known of it', onLinux, async () => 
 test('no pidfd is left open, whatever becomes of the connection', onLinux, async () => {
   const oracle = new Oracle();
   const before = pidfds();
-  await using server = await EchoServer.start(systemClock, { maxConnections: 5 }, oracle);
+  await using server = await EchoServer.start(systemClock, { maxConnections: 5 }, { attestor: oracle });
   const peers = await Promise.all(Array.from({ length: 20 }, () => RawPeer.connect(server.path)));
   await eventually('all are accepted', () => oracle.asked.length === 20);
   assert.equal(pidfds(), before);

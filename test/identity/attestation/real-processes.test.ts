@@ -48,7 +48,7 @@ class WatchedAttestor implements PeerAttestor {
 }
 
 function startServer(attestor: PeerAttestor): Promise<EchoServer> {
-  return EchoServer.start(systemClock, {}, attestor);
+  return EchoServer.start(systemClock, {}, { attestor });
 }
 
 /** Skips the test where pods' cgroups cannot be made. */
