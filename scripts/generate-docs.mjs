@@ -6,6 +6,7 @@ import { configurationPage } from './docs/configuration-page.mjs';
 import { errorsPage } from './docs/errors-page.mjs';
 import { metricsPage } from './docs/metrics-page.mjs';
 import { operationsPage } from './docs/operations-page.mjs';
+import { policySchemaPage } from './docs/policy-schema-page.mjs';
 
 /**
  * Writes the pages of docs/ that are made from the code, out of a build of it.
@@ -20,6 +21,7 @@ const PAGES = [
   { file: 'docs/metrics.md', make: metricsPage },
   { file: 'docs/errors.md', make: errorsPage },
   { file: 'docs/operations.md', make: operationsPage },
+  { file: 'docs/policy.schema.json', make: policySchemaPage },
 ];
 
 const { values } = parseArgs({ options: { check: { type: 'boolean' }, dist: { type: 'string', default: 'dist' } } });

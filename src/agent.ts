@@ -5,11 +5,13 @@ import { BundleKeeper } from './cache/bundle-keeper.ts';
 import { Issuer } from './cache/issuer.ts';
 import { RootReplacement } from './cache/root-replacement.ts';
 import { SecretCache } from './cache/secret-cache.ts';
+import { parsePolicy } from './config/policy-file.ts';
 import type { LimitSettings, Settings } from './config/settings.ts';
 import { AgentError } from './core/agent-error.ts';
 import type { CaProvider } from './core/ca-provider.ts';
 import type { Caller } from './core/caller.ts';
 import type { Clock } from './core/clock.ts';
+import { EVERYBODY } from './core/identity-policy.ts';
 import type { JwtAuthority } from './core/jwt-authority.ts';
 import type { KubernetesSecrets } from './core/kubernetes-secrets.ts';
 import type { Log } from './core/log.ts';
@@ -30,6 +32,8 @@ import { byTokenOr } from './identity/by-token-or.ts';
 import { loadTokenVerifier } from './identity/load-token-verifier.ts';
 import { metered as meteredVerifier } from './identity/metered.ts';
 import { toPeerKey } from './identity/peer-key.ts';
+import { permitted } from './identity/permitted.ts';
+import { PolicyKeeper } from './identity/policy-keeper.ts';
 import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
 import { untilVerifierWorks } from './identity/until-verifier-works.ts';
@@ -79,6 +83,8 @@ interface LoadedParts {
   readonly byKernel: Authenticator<Caller> | undefined;
   readonly requested: RequestedTokens | undefined;
   readonly attestor: PeerAttestor | undefined;
+  /** Undefined: everybody whose token is good is served. */
+  readonly policy: PolicyKeeper | undefined;
   readonly verifier: TokenVerifier;
   /** For gateways; undefined: they are served none. */
   readonly secrets: KubernetesSecrets | undefined;
@@ -95,6 +101,7 @@ export class Agent implements AgentView, AgentControl {
   readonly #life: AbortController;
   readonly #startedAtMs: number;
   readonly #verifier: TokenVerifier;
+  readonly #policy: PolicyKeeper | undefined;
   readonly #readiness: Readiness;
   readonly #pages: OperatorPages;
   readonly #cas: readonly MeteredCa[];
@@ -112,11 +119,12 @@ export class Agent implements AgentView, AgentControl {
   private constructor(parts: AgentParts, loaded: LoadedParts) {
     const { settings, clock, log } = parts;
     const { certificates, sds, workloadApi } = settings;
-    const { metrics, cas, root, jwtAuthority, authenticator, byKernel, requested, attestor, verifier, secrets, life } =
-      loaded;
+    const { metrics, cas, root, jwtAuthority, authenticator, byKernel, requested, policy } = loaded;
+    const { attestor, verifier, secrets, life } = loaded;
     this.#parts = parts;
     this.#life = life;
     this.#verifier = verifier;
+    this.#policy = policy;
     this.#cas = cas;
     this.#requestedTokens = requested;
     this.#startedAtMs = clock.now();
@@ -148,6 +156,7 @@ export class Agent implements AgentView, AgentControl {
       keyEncoding: certificates.pkcs8 ? 'pkcs8' : 'traditional',
       ttlMs: certificates.ttlMs,
       timeLimitMs,
+      ...(policy && { judge: policy }),
     });
     this.#cache = new SecretCache({
       issuer,
@@ -218,6 +227,7 @@ export class Agent implements AgentView, AgentControl {
       store,
       jwtAuthority,
       peerLimits,
+      judge: policy ?? EVERYBODY,
       clock,
       log,
       metrics,
@@ -248,6 +258,7 @@ export class Agent implements AgentView, AgentControl {
     const kubernetes = lazyKubernetes(settings.kubernetes, clock);
     const tokenReviewer = kubernetes && (() => kubernetes.tokenReviewer());
     // Before the CA, whose first start writes its keys: a verifier that cannot be had leaves none behind.
+    const policy = await loadPolicy(parts, metrics);
     const verifier = await loadTokenVerifier({
       ...identity,
       tokenReviewer,
@@ -268,7 +279,8 @@ export class Agent implements AgentView, AgentControl {
     const byToken = mode === 'off' ? tokens : attested(tokens, { mode, meter: metrics.peer, clock, log });
     const requested = await loadRequestedTokens(parts, kubernetes, life.signal);
     const byKernel = requested && new AttestedAuthenticator({ tokens: requested, trustDomain, sharing, meter });
-    const authenticator = byKernel === undefined ? byToken : byTokenOr(byToken, byKernel);
+    const known = byKernel === undefined ? byToken : byTokenOr(byToken, byKernel);
+    const authenticator = policy === undefined ? known : permitted(known, policy);
     const cas = loaded.map(({ provider }) => meteredCa(provider, metrics.ca, clock));
     // Every certificate has to be renewed under the new root; with several CAs another may sign some of them.
     const [{ rotatableRoot: root, loadJwtAuthority } = {}] = loaded.length === 1 ? loaded : [];
@@ -283,6 +295,7 @@ export class Agent implements AgentView, AgentControl {
       authenticator,
       byKernel,
       requested,
+      policy,
       attestor,
       verifier,
       secrets,
@@ -313,6 +326,7 @@ export class Agent implements AgentView, AgentControl {
         this.#workloadApi?.run(life.signal),
         this.#requestedTokens?.run(life.signal),
         this.#gateways?.run(life.signal),
+        this.#policy?.run(() => this.#enforcePolicy(), life.signal),
       ]);
       closers.push(async () => {
         life.abort();
@@ -347,6 +361,7 @@ export class Agent implements AgentView, AgentControl {
       foreign: [...this.#files.status(), ...(this.#gateways?.status() ?? [])],
       pending: this.#streams.pending(),
       ca: this.#cas.map((ca) => ca.health()),
+      ...(this.#policy && { policy: this.#policy.status() }),
       unready: this.#readiness.unmet(),
     };
   }
@@ -392,6 +407,13 @@ export class Agent implements AgentView, AgentControl {
     if (works) this.#readiness.set('token-verifier', true);
   }
 
+  /** Another policy holds: who may not be served any more is told so, and what was his is forgotten. */
+  #enforcePolicy(): void {
+    if (this.#policy === undefined) return;
+    this.#streams.recheck(this.#policy);
+    this.#cache.revoke(this.#policy);
+  }
+
   async #drain(): Promise<void> {
     this.#parts.log.info('stopping: streams end, so that each envoy looks for the next agent');
     this.#readiness.set('running', false);
@@ -427,6 +449,12 @@ function toPeerLimits(limits: LimitSettings): Partial<TransportLimits> {
     newCallsPerSecond: limits.newStreamsPerSecond,
     newCallsBurst: limits.newStreamsBurst,
   };
+}
+
+async function loadPolicy({ settings, clock, log }: AgentParts, metrics: Metrics): Promise<PolicyKeeper | undefined> {
+  const path = settings.identity.policyFile;
+  if (path === undefined) return undefined;
+  return await PolicyKeeper.load({ path, parse: parsePolicy, clock, log, meter: metrics.policy });
 }
 
 function loadCas({ settings, clock, log }: AgentParts, lifetime: AbortSignal): Promise<readonly LoadedCaProvider[]> {

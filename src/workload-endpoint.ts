@@ -1,12 +1,14 @@
 import type { Settings } from './config/settings.ts';
 import type { Caller } from './core/caller.ts';
 import type { Clock } from './core/clock.ts';
+import type { IdentityJudge } from './core/identity-policy.ts';
 import type { JwtAuthority } from './core/jwt-authority.ts';
 import type { Log } from './core/log.ts';
 import type { PeerAttestor } from './core/peer-attestor.ts';
 import type { Authenticator } from './core/rpc.ts';
 import type { SecretStore } from './core/secret-store.ts';
 import { toPeerKey } from './identity/peer-key.ts';
+import { permitted } from './identity/permitted.ts';
 import { UidAuthenticator } from './identity/uid-authenticator.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -30,6 +32,8 @@ export interface WorkloadEndpointParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Says who may be served. */
+  readonly judge: IdentityJudge;
   /** What one peer may take of the socket. */
   readonly peerLimits: Partial<TransportLimits>;
 }
@@ -38,7 +42,7 @@ export interface WorkloadEndpointParts {
 export function createWorkloadEndpoint(parts: WorkloadEndpointParts): WorkloadEndpoint | undefined {
   const { socketPath, identityOfUid } = parts.settings;
   if (socketPath === undefined) return undefined;
-  const authenticator = parts.authenticator ?? new UidAuthenticator(identityOfUid);
+  const authenticator = permitted(parts.authenticator ?? new UidAuthenticator(identityOfUid), parts.judge);
   return new WorkloadEndpoint(socketPath, authenticator, parts);
 }
 

@@ -58,6 +58,10 @@ const TEXTS = {
     'On the SPIFFE Workload API: the caller has no identity here, or asks for a JWT-SVID of another one.',
     'The log line has the reason, the pid and the uid. See [workload-api.md](workload-api.md#who-is-calling).',
   ],
+  'identity-not-allowed': [
+    'The caller is known, and `POLICY_FILE` does not allow the identity: the message has the rule that denies it, or says that none applies.',
+    'Change the policy, or the service account of the pod. The agent takes a new file over by itself.',
+  ],
   'request-invalid': [
     'The request cannot be understood, names another resource type, or asks an API version for what that cannot express safely.',
     'The message says what. Usually the Envoy configuration mixes v2 and v3.',

@@ -33,6 +33,7 @@ export class IdentitySlot {
   #tokenRequests = 0;
   #lacksToken = false;
   #attempts = 0;
+  #isRevoked = false;
   #waiters: Waiter[] = [];
 
   constructor(caller: Caller) {
@@ -40,6 +41,11 @@ export class IdentitySlot {
     this.#token = caller.token;
     this.#tokenExpiresAtMs = caller.tokenExpiresAtMs;
     this.#freshToken = caller.freshToken;
+  }
+
+  /** Nothing of it may be served or made any more. */
+  get isRevoked(): boolean {
+    return this.#isRevoked;
   }
 
   get entry(): IdentityEntry {
@@ -118,6 +124,16 @@ export class IdentitySlot {
     this.#entry =
       pending === undefined ? failed(this.#entry, error, atMs) : postponed(this.#entry, pending, error, atMs);
     this.#settleWaiters(error);
+  }
+
+  /** Forgets the certificate for good; what is in flight comes to nothing. */
+  revoke(error: AgentError): void {
+    this.#isRevoked = true;
+    this.#entry = WANTED;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const { settle } of waiters) settle(error);
+    this.audience.sendBack();
   }
 
   /** Resolves when an attempt that begins from now on has succeeded; rejects when it has failed. */

@@ -2,9 +2,12 @@ import { AgentError } from '../core/agent-error.ts';
 import type { CaProvider, DerCertificates } from '../core/ca-provider.ts';
 import type { Identity, Token } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
+import { EVERYBODY, type IdentityJudge } from '../core/identity-policy.ts';
+import type { KeySpec } from '../core/key-spec.ts';
 import type { CertificateSecret } from '../core/secret.ts';
+import type { SpiffeId } from '../core/spiffe-id.ts';
 import { createCsr } from '../keys/csr.ts';
-import { createKeyPair, type KeyPair, type KeySpec, type PrivateKeyEncoding } from '../keys/key-pair.ts';
+import { createKeyPair, type KeyPair, type PrivateKeyEncoding } from '../keys/key-pair.ts';
 import { type VerifiedIssuance, verifyIssuance } from '../keys/verify-issuance.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 
@@ -18,6 +21,8 @@ export interface IssuancePolicy {
   readonly ttlMs: number;
   /** How long the CA may take for one answer. */
   readonly timeLimitMs: number;
+  /** Says what is different for one identity, or that it may have nothing; asked for each issuance. Absent: nothing is. */
+  readonly judge?: IdentityJudge;
 }
 
 /** The roots that an issued certificate has to lead to. */
@@ -55,7 +60,7 @@ export class Issuer {
 
   /**
    * @param onAsk is called when the CA is asked, if that comes about
-   * @throws AgentError of the `ca-*` family
+   * @throws AgentError of the `ca-*` family, or `identity-not-allowed`
    */
   async issue(
     { spiffeId }: Identity,
@@ -65,9 +70,10 @@ export class Issuer {
   ): Promise<IssuedCertificate> {
     // Before the certificate: where roots change, everybody has to trust the new one first.
     await this.#roots.known(signal);
-    const keyPair = await createKeyPair(this.#policy.key);
+    const { timeLimitMs, keyEncoding } = this.#policy;
+    const { key, ttlMs, maxTtlMs } = this.#termsOf(spiffeId);
+    const keyPair = await createKeyPair(key);
     const csr = createCsr(keyPair, spiffeId);
-    const { ttlMs, timeLimitMs, keyEncoding } = this.#policy;
     const onTimeout = (): AgentError =>
       new AgentError('ca-timeout', `${this.#provider.name} did not sign within ${timeLimitMs} ms`);
     onAsk();
@@ -86,7 +92,26 @@ export class Issuer {
       });
     };
     const verified = await this.#verifyOrRefresh(verify, signal);
+    this.#requireShort(verified.notAfterMs, maxTtlMs);
     return toSecret(verified, spiffeId, keyPair, keyEncoding);
+  }
+
+  #termsOf(spiffeId: SpiffeId): { readonly key: KeySpec; readonly ttlMs: number; readonly maxTtlMs: number } {
+    const { judge, key, ttlMs } = this.#policy;
+    const verdict = (judge ?? EVERYBODY).judge(spiffeId);
+    if (!verdict.allowed) throw verdict.error;
+    const { maxTtlMs = Number.POSITIVE_INFINITY } = verdict;
+    return { key: verdict.key ?? key, ttlMs: Math.min(ttlMs, maxTtlMs), maxTtlMs };
+  }
+
+  /** A CA may give more than it was asked for; what the policy allows is no wish. */
+  #requireShort(notAfterMs: number, maxTtlMs: number): void {
+    const lifeMs = notAfterMs - this.#clock.now();
+    if (lifeMs <= maxTtlMs + AHEAD_MS) return;
+    throw new AgentError(
+      'ca-answer-invalid',
+      `${this.#provider.name} gave a certificate for ${Math.round(lifeMs / 1000)} s, the policy allows ${maxTtlMs / 1000} s`,
+    );
   }
 
   /** A chain that does not reach the roots may reach those that the CA has changed to meanwhile. */

@@ -138,10 +138,11 @@ export class Renewer {
       if (slot.entry.failures > 0) this.#parts.onRetry();
       const certificate = await issuer.issue(slot.identity, token, begin, this.#life.signal);
       this.#isCaDown = false;
+      if (slot.isRevoked) return;
       if (clock.now() < certificate.notBeforeMs) this.#postpone(slot, certificate);
       else this.#publish(slot, certificate);
     } catch (thrown) {
-      this.#fail(slot, toAgentError(thrown));
+      if (!slot.isRevoked) this.#fail(slot, toAgentError(thrown));
     }
   }
 

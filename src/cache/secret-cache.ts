@@ -1,6 +1,7 @@
 import { AgentError } from '../core/agent-error.ts';
 import type { Caller } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
+import type { IdentityJudge } from '../core/identity-policy.ts';
 import type { IssuedRef, Secret } from '../core/secret.ts';
 import type { SecretStore, Subscriber, Subscription } from '../core/secret-store.ts';
 import type { SpiffeId } from '../core/spiffe-id.ts';
@@ -128,6 +129,21 @@ export class SecretCache implements SecretStore<IssuedRef> {
     return slots.map(({ identity }) => identity.spiffeId);
   }
 
+  /**
+   * Forgets every identity that may not be served any more, its certificate and what is in flight for it. Whoever
+   * still listens to it is asked to come back, and then refused.
+   */
+  revoke(judge: IdentityJudge): void {
+    for (const slot of this.#slots.values()) {
+      const verdict = judge.judge(slot.identity.spiffeId);
+      if (verdict.allowed) continue;
+      this.#renewer.forget(slot);
+      this.#forgetting.cancel(slot);
+      this.#slots.delete(slot.identity.key);
+      slot.revoke(verdict.error);
+    }
+  }
+
   /** Forgets identities that nobody listens to, so that who comes back gets a new certificate. */
   forgetIdle(): void {
     for (const slot of this.#slots.values()) this.#forget(slot);
@@ -145,7 +161,8 @@ export class SecretCache implements SecretStore<IssuedRef> {
   #subscribeToIdentity(caller: Caller, subscriber: Subscriber): Subscription {
     const slot = this.#slotOf(caller);
     const subscription = slot.audience.join(subscriber, () => {
-      if (slot.audience.size === 0) this.#forgetting.plan(slot, this.#clock.now() + this.#forgetAfterMs);
+      if (slot.audience.size === 0 && !slot.isRevoked)
+        this.#forgetting.plan(slot, this.#clock.now() + this.#forgetAfterMs);
     });
     this.#forgetting.cancel(slot);
     if (slot.servable(this.#clock.now()) === undefined) this.#renewer.hurry(slot);

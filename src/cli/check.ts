@@ -1,12 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { type LoadedCaProvider, loadCaProvider, requireDistinct } from '../ca-providers/registry.ts';
 import { loadSettings } from '../config/load-settings.ts';
+import { parsePolicy } from '../config/policy-file.ts';
 import type { Settings } from '../config/settings.ts';
 import { AgentError, type ErrorCode, toAgentError } from '../core/agent-error.ts';
 import type { CaProvider } from '../core/ca-provider.ts';
 import { ProcessTable } from '../identity/attestation/process-table.ts';
 import { seesNode } from '../identity/attestation/sees-node.ts';
 import { loadTokenVerifier } from '../identity/load-token-verifier.ts';
+import { readPolicy } from '../identity/policy-keeper.ts';
 import { probeVerifier } from '../identity/probe-verifier.ts';
 import { normalizeRoots } from '../keys/roots.ts';
 import { lazyKubernetes } from '../kubernetes/lazy-kubernetes.ts';
@@ -35,16 +37,17 @@ const CHECKS: readonly Check[] = [
   { what: 'CA', run: checkCa },
   { what: 'token verifier', run: checkVerifier },
   { what: 'attestation', run: checkAttestation },
+  { what: 'policy', run: checkPolicy },
 ];
 
 /** `check`: would `run` work with these settings, and if not, why? */
 export const check: Command = {
   name: 'check',
-  summary: 'check settings, sockets, ports, CA, token verifier and attestation',
+  summary: 'check settings, sockets, ports, CA, token verifier, attestation and policy',
   help: `usage: sds-node-agent check [--SETTING VALUE]...
 
-Checks settings, socket directories, ports, the CA, the token verifier and attestation, and says what to do about each
-fault.
+Checks settings, socket directories, ports, the CA, the token verifier, attestation and the policy, and says what to do
+about each fault.
 
 ${SETTINGS_HELP}
 exit status: 0 all is well, 64 a wrong setting, 69 something else is not
@@ -143,6 +146,12 @@ async function checkAttestation({ identity: { peerAttestation: mode } }: Setting
   const blind = `PEER_ATTESTATION is ${mode}, but which process is in which pod cannot be seen: set hostPID: true`;
   if (mode === 'enforce') throw new AgentError('settings-invalid', `${blind}, or nobody is served`);
   return `${blind}, or it tells nothing`;
+}
+
+async function checkPolicy({ identity }: Settings): Promise<string> {
+  if (identity.policyFile === undefined) return 'everybody whose token is good is served';
+  const { rules } = await readPolicy(identity.policyFile, parsePolicy);
+  return `${identity.policyFile} has ${rules.length === 1 ? 'one rule' : `${rules.length} rules`}`;
 }
 
 /** State is made by the first start and not by a check, which may run as another user. */

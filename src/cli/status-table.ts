@@ -42,6 +42,7 @@ function formatSummary(status: AgentStatus, paper: Paper): string[] {
     paint(facts, undefined, paper) + readiness,
     ...status.unready.map((unmet) => `  ${paint(unmet, 'bad', paper)}`),
     ...formatAlarms(status, paper),
+    ...formatPolicy(status, paper),
   ];
 }
 
@@ -60,6 +61,14 @@ function formatAlarms({ identities }: AgentStatus, paper: Paper): string[] {
     return count === 0 ? [] : [paint(`${count} ${alarm}`, look, paper)];
   });
   return counts.length === 0 ? [] : [`  identities that could not be renewed: ${counts.join(', ')}`];
+}
+
+/** A policy that holds is no news; one that could not be taken over is. */
+function formatPolicy({ policy, nowMs }: AgentStatus, paper: Paper): string[] {
+  if (policy?.lastError === undefined) return [];
+  const { message, atMs } = policy.lastError;
+  const since = `the policy of ${toHumanTime(policy.loadedAtMs, nowMs)} still holds, with ${policy.rules} rules`;
+  return [`  ${paint(`policy: ${message} (${toHumanTime(atMs, nowMs)}); ${since}`, 'bad', paper)}`];
 }
 
 function formatSection(

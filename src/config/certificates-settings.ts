@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { KeySpec } from '../keys/key-pair.ts';
+import type { KeySpec } from '../core/key-spec.ts';
 import { setting } from './setting.ts';
 import type { CertificatesSettings } from './settings.ts';
 import { boolean, duration, kindOf, oneOf, orEmpty, share } from './value-kind.ts';

@@ -49,6 +49,11 @@ export const identityShape = {
     '',
     'the issuer that a token must name (`jwks`)',
   ),
+  POLICY_FILE: setting(
+    orEmpty(text('the path of a file'), 'everybody whose token is good'),
+    '',
+    'which identities are served, for how long and with which keys: JSON, taken over whenever it changes; see policy.md',
+  ),
 };
 
 type Values = z.output<z.ZodObject<typeof identityShape>>;
@@ -71,6 +76,7 @@ export function toIdentitySettings(
     issuer: values.TOKEN_ISSUER,
     peerAttestation: toPeerAttestation(values, inCluster),
     workloadTokens: values.WORKLOAD_TOKENS,
+    policyFile: values.POLICY_FILE,
   };
 }
 

@@ -1,5 +1,5 @@
+import type { KeySpec } from '../core/key-spec.ts';
 import type { SpiffeId } from '../core/spiffe-id.ts';
-import type { KeySpec } from '../keys/key-pair.ts';
 
 /** Which certificate authorities sign, and how hard they may be asked. */
 export interface CaSettings {
@@ -72,6 +72,8 @@ export interface IdentitySettings {
   readonly jwks: JwksLocation | undefined;
   /** The `iss` that a token must have; undefined: any whose keys are in the key set. */
   readonly issuer: string | undefined;
+  /** JSON, see `parsePolicy`; undefined: everybody whose token is good is served. */
+  readonly policyFile: string | undefined;
   readonly peerAttestation: PeerAttestation;
   /** `request`: callers without a token are served too, with one that the agent asks for. */
   readonly workloadTokens: 'projected' | 'request';

@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'peer-unknown'
   | 'peer-refused'
   | 'identity-denied'
+  | 'identity-not-allowed'
   | 'request-invalid'
   | 'request-name-unknown'
   | 'request-too-large'
@@ -68,6 +69,7 @@ const DISPOSITIONS = {
   'peer-unknown': 'transient',
   'peer-refused': 'permanent',
   'identity-denied': 'permanent',
+  'identity-not-allowed': 'permanent',
   'request-invalid': 'permanent',
   'request-name-unknown': 'permanent',
   'request-too-large': 'permanent',

@@ -34,6 +34,7 @@ const STATUS_OF_CODE = {
   'peer-unknown': 'UNAUTHENTICATED',
   'peer-refused': 'PERMISSION_DENIED',
   'identity-denied': 'PERMISSION_DENIED',
+  'identity-not-allowed': 'PERMISSION_DENIED',
   'request-invalid': 'INVALID_ARGUMENT',
   'request-name-unknown': 'NOT_FOUND',
   'request-too-large': 'RESOURCE_EXHAUSTED',

@@ -61,6 +61,11 @@ export interface PeerMeter {
   compared(verdict: PeerVerdict): void;
 }
 
+export interface PolicyMeter {
+  /** A new policy holds, or the file was broken and the old one still does. */
+  policyRead(result: 'loaded' | 'refused'): void;
+}
+
 export interface TokenMeter {
   /** `result` is `ok`, `remembered` or the error's code. */
   verified(verifier: string, result: string): void;

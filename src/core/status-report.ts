@@ -79,6 +79,15 @@ export interface CaHealth {
   readonly lastError?: { readonly code: string; readonly message: string; readonly atMs: number };
 }
 
+/** The policy that holds. */
+export interface PolicyStatus {
+  readonly file: string;
+  readonly rules: number;
+  readonly loadedAtMs: number;
+  /** Why the file as it is now does not hold; absent where it does. */
+  readonly lastError?: { readonly code: string; readonly message: string; readonly atMs: number };
+}
+
 /** Everything that `status`, `/api/status` and the status page show. */
 export interface AgentStatus {
   readonly version: string;
@@ -92,6 +101,8 @@ export interface AgentStatus {
   readonly foreign: readonly ForeignStatus[];
   readonly pending: readonly PendingName[];
   readonly ca: readonly CaHealth[];
+  /** Absent where everybody may be served. */
+  readonly policy?: PolicyStatus;
   /** Unmet readiness conditions; empty when ready. */
   readonly unready: readonly string[];
 }

@@ -1,14 +1,10 @@
 import { createECDH, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import { AgentError } from '../core/agent-error.ts';
+import type { KeySpec } from '../core/key-spec.ts';
 import { Redacted } from '../core/redacted.ts';
 import { kindOf, type PublicKeyKind, writeEcPublicKey } from './public-key.ts';
 import { type SignatureAlgorithm, signatureAlgorithmFor } from './signature-algorithm.ts';
-
-/** What kind of key to make. */
-export type KeySpec =
-  | { readonly algorithm: 'ecdsa'; readonly curve: 'P256' | 'P384' }
-  | { readonly algorithm: 'rsa'; readonly bits: number };
 
 /** How a private key is written: PKCS#8 (RFC 5958), or the older SEC 1 (RFC 5915) and PKCS#1 (RFC 8017). */
 export type PrivateKeyEncoding = 'pkcs8' | 'traditional';

@@ -38,6 +38,12 @@ export class Audience {
     return lagging;
   }
 
+  /** Asks all of them to come back. */
+  sendBack(): void {
+    // They leave meanwhile.
+    for (const { subscriber } of [...this.#members]) subscriber.reauthenticate();
+  }
+
   /** Sends one of them back for a fresh token, each time another. False when there is nobody. */
   sendOneBack(): boolean {
     const [member] = this.#members;

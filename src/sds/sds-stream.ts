@@ -1,5 +1,6 @@
 import { AgentError, toAgentError } from '../core/agent-error.ts';
 import type { Caller } from '../core/caller.ts';
+import type { IdentityJudge } from '../core/identity-policy.ts';
 import { resolveResourceName } from '../core/resource-name.ts';
 import type { StreamCall, StreamHandler } from '../core/rpc.ts';
 import type { Secret, SecretRef } from '../core/secret.ts';
@@ -142,6 +143,12 @@ export class SdsStream implements StreamHandler, Subscriber {
   reauthenticate(): void {
     const error = new AgentError('reauthentication-needed', 'the token has expired: come back with a fresh one');
     this.#parts.call.end(error);
+  }
+
+  /** Ends the stream where its caller may not be served any more. */
+  recheck(judge: IdentityJudge): void {
+    const verdict = this.#caller && judge.judge(this.#caller.identity.spiffeId);
+    if (verdict?.allowed === false) this.#refuse(verdict.error);
   }
 
   #enter(caller: Caller): void {

@@ -1,3 +1,4 @@
+import type { IdentityJudge } from '../core/identity-policy.ts';
 import type { SdsMeter } from '../core/meters.ts';
 import type { PendingName, ServedResource } from '../core/status-report.ts';
 import type { SdsStream, ServedSecret } from './sds-stream.ts';
@@ -34,6 +35,11 @@ export class StreamRegistry {
 
   remove(stream: SdsStream): void {
     if (this.#open.delete(stream)) this.#meter.streamClosed();
+  }
+
+  /** Ends the streams of callers that may not be served any more. */
+  recheck(judge: IdentityJudge): void {
+    for (const stream of this.#open) stream.recheck(judge);
   }
 
   /** Names that are subscribed to and not served, each with the number of streams that wait for it. */

@@ -217,6 +217,11 @@ export const METRICS = {
     help: 'Calls whose token was compared with the pod of the process that connected: ok; in another pod than the token is bound to, outside all pods, with a token that is bound to no pod, or in a pod that the kernel does not tell. All but ok are refused with `PEER_ATTESTATION=enforce`, and served with `warn`.',
     labels: { result: PEER_VERDICTS },
   },
+  policy_reads_total: {
+    type: 'counter',
+    help: 'Policies that were read from `POLICY_FILE` because it had changed: loaded, or refused because it is broken, so that the old one still holds.',
+    labels: { result: ['loaded', 'refused'] },
+  },
   bundle_roots: {
     type: 'gauge',
     help: 'Root certificates in the trust bundles that are kept, with those that only older certificates still need.',

@@ -6,6 +6,7 @@ import type {
   CaMeter,
   LimitMeter,
   PeerMeter,
+  PolicyMeter,
   SdsMeter,
   TokenMeter,
   TransportMeter,
@@ -45,6 +46,7 @@ export interface Metrics {
   readonly workloadApi: WorkloadApiMeter;
   /** Of the socket of the SPIFFE Workload API. */
   readonly workloadApiTransport: TransportMeter;
+  readonly policy: PolicyMeter;
   readonly contentType: string;
   /** All metrics in Prometheus' text format; what the view knows is asked for at this moment. */
   expose(view: AgentView): Promise<string>;
@@ -67,6 +69,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     peer: createPeerMeter(registry),
     workloadApi: createWorkloadApiMeter(registry),
     workloadApiTransport: createTransportMeter(gauge(registry, 'workload_api_connections'), limits),
+    policy: createPolicyMeter(registry),
     contentType: registry.contentType,
     expose(view) {
       refresh(view.status());
@@ -163,6 +166,12 @@ function createWorkloadApiMeter(registry: Registry): WorkloadApiMeter {
     streamClosed: () => streams.dec(),
     requested: (method, result) => requests.inc({ method, result: closed(results, result) }),
   };
+}
+
+function createPolicyMeter(registry: Registry): PolicyMeter {
+  const reads = counter(registry, 'policy_reads_total');
+  for (const result of METRICS.policy_reads_total.labels.result) reads.inc({ result }, 0);
+  return { policyRead: (result) => reads.inc({ result }) };
 }
 
 /** The gauges that are computed when somebody asks. */

@@ -3,6 +3,7 @@ import { Issuer } from '../../src/cache/issuer.ts';
 import { SecretCache } from '../../src/cache/secret-cache.ts';
 import type { AgentError } from '../../src/core/agent-error.ts';
 import type { Caller } from '../../src/core/caller.ts';
+import type { IdentityJudge } from '../../src/core/identity-policy.ts';
 import type { IgnoredRoot, RenewalResult } from '../../src/core/meters.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { CertificateSecret, IssuedRef, Secret } from '../../src/core/secret.ts';
@@ -27,6 +28,8 @@ export interface WorldOptions {
   readonly random?: number;
   /** The CA tells its roots with the first certificate and not before. */
   readonly lateRoots?: boolean;
+  /** Who may have a certificate, and what for one; undefined: everybody. */
+  readonly judge?: IdentityJudge;
   /** The CA fails from the beginning. */
   readonly caFailure?: AgentError;
 }
@@ -75,7 +78,10 @@ export class CacheWorld {
       random,
     });
     const key = { algorithm: 'ecdsa', curve: 'P256' } as const;
-    const issuer = new Issuer(this.faulty, this.bundles, clock, { key, keyEncoding: 'pkcs8', ttlMs, timeLimitMs });
+    const issuer = new Issuer(this.faulty, this.bundles, clock, {
+      ...{ key, keyEncoding: 'pkcs8', ttlMs, timeLimitMs },
+      ...(options.judge && { judge: options.judge }),
+    });
     const policy = { ratio, jitter };
     const meter = { renewed: (result: RenewalResult) => this.renewals.push(result) };
     const parts = {

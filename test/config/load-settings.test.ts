@@ -58,6 +58,7 @@ test('without any setting the defaults are those that the interface promises', (
       issuer: undefined,
       peerAttestation: 'off',
       workloadTokens: 'projected',
+      policyFile: undefined,
     },
     kubernetes: { api: undefined, nodeName: undefined },
     sds: {

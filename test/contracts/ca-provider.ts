@@ -3,10 +3,11 @@ import { describe, type TestContext, test } from 'node:test';
 import { inspect } from 'node:util';
 import { AgentError } from '../../src/core/agent-error.ts';
 import type { SignRequest } from '../../src/core/ca-provider.ts';
+import type { KeySpec } from '../../src/core/key-spec.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { parseSpiffeId, type SpiffeId, serviceAccountId } from '../../src/core/spiffe-id.ts';
 import { createCsr } from '../../src/keys/csr.ts';
-import { createKeyPair, type KeyPair, type KeySpec } from '../../src/keys/key-pair.ts';
+import { createKeyPair, type KeyPair } from '../../src/keys/key-pair.ts';
 import { type VerifiedIssuance, verifyIssuance } from '../../src/keys/verify-issuance.ts';
 import type { CaFault, CaUnderTest } from './ca-under-test.ts';
 

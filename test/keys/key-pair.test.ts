@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey, verify } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
+import type { KeySpec } from '../../src/core/key-spec.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import { createKeyPair, type KeySpec, parsePrivateKey } from '../../src/keys/key-pair.ts';
+import { createKeyPair, parsePrivateKey } from '../../src/keys/key-pair.ts';
 
 const table: readonly { spec: KeySpec; details: object; digest: string; traditional: string }[] = [
   {

@@ -4,12 +4,13 @@ import { X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
 import { describe, test } from 'node:test';
 import * as oracle from '@peculiar/x509';
 import { utcMs } from '../../src/core/calendar.ts';
+import type { KeySpec } from '../../src/core/key-spec.ts';
 import { serviceAccountId } from '../../src/core/spiffe-id.ts';
 import { isSelfSigned, isSignedBy, parseCertificate } from '../../src/keys/certificate.ts';
 import { signCertificate } from '../../src/keys/certificate-builder.ts';
 import { intermediateTemplate, leafTemplate, rootTemplate } from '../../src/keys/certificate-profiles.ts';
 import { createCsr, parseCsr } from '../../src/keys/csr.ts';
-import { createKeyPair, type KeySpec } from '../../src/keys/key-pair.ts';
+import { createKeyPair } from '../../src/keys/key-pair.ts';
 
 // Two libraries of other lineages read what we write, and we read what one of them writes: @peculiar/x509
 // (TypeScript, asn1-schema) and OpenSSL through Node.

@@ -33,6 +33,7 @@ const PROMISED: Readonly<Record<string, readonly string[]>> = {
   workload_api_streams: [],
   workload_api_connections: [],
   workload_api_requests_total: ['method', 'result'],
+  policy_reads_total: ['result'],
 };
 
 function createSample() {

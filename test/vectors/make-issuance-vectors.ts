@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { utcMs } from '../../src/core/calendar.ts';
+import type { KeySpec } from '../../src/core/key-spec.ts';
 import { parseSpiffeId } from '../../src/core/spiffe-id.ts';
 import { type Certificate, parseCertificate } from '../../src/keys/certificate.ts';
 import { type CertificateTemplate, signCertificate } from '../../src/keys/certificate-builder.ts';
@@ -20,7 +21,7 @@ import {
   unsignedInteger,
 } from '../../src/keys/der-writer.ts';
 import { basicConstraints, type Extension, extKeyUsage, keyUsage } from '../../src/keys/extensions.ts';
-import { createKeyPair, type KeyPair, type KeySpec } from '../../src/keys/key-pair.ts';
+import { createKeyPair, type KeyPair } from '../../src/keys/key-pair.ts';
 import { ObjectId } from '../../src/keys/object-ids.ts';
 import { toPem, toPemBundle } from '../../src/keys/pem.ts';
 import { type SubjectAltName, subjectAltName } from '../../src/keys/subject-alt-name.ts';

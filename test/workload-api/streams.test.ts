@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { AgentError } from '../../src/core/agent-error.ts';
+import type { KeySpec } from '../../src/core/key-spec.ts';
 import { parseSpiffeId } from '../../src/core/spiffe-id.ts';
 import { JWTBundlesResponse, X509BundlesResponse, X509SVIDResponse } from '../../src/gen/spiffe/workload.ts';
-import type { KeySpec, PrivateKeyEncoding } from '../../src/keys/key-pair.ts';
+import type { PrivateKeyEncoding } from '../../src/keys/key-pair.ts';
 import { minutes, seconds, settle } from '../fakes/fake-clock.ts';
 import { allOf, callerOf, type Headers, type Opened, WEB, WorkloadWorld } from './workload-world.ts';
 

@@ -1,8 +1,9 @@
 import type { VaultProvider } from '../../../src/ca-providers/vault/vault-provider.ts';
 import type { Token } from '../../../src/core/caller.ts';
+import type { KeySpec } from '../../../src/core/key-spec.ts';
 import type { SpiffeId } from '../../../src/core/spiffe-id.ts';
 import { createCsr } from '../../../src/keys/csr.ts';
-import { createKeyPair, type KeySpec } from '../../../src/keys/key-pair.ts';
+import { createKeyPair } from '../../../src/keys/key-pair.ts';
 import { type VerifiedIssuance, verifyIssuance } from '../../../src/keys/verify-issuance.ts';
 import { systemClock } from '../../../src/runtime/system-clock.ts';
 import { hours } from '../../fakes/fake-clock.ts';
