@@ -1,4 +1,4 @@
-import { type AgentError, toAgentError } from '../core/agent-error.ts';
+import { AgentError, type ErrorCode, toAgentError } from '../core/agent-error.ts';
 import type { Token } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import type { TokenMeter } from '../core/meters.ts';
@@ -37,8 +37,10 @@ interface Accepted {
   readonly isOverdue: boolean;
 }
 
+/** Not the error itself: with its stack and its cause it takes ten times as much. */
 interface Refused {
-  readonly error: AgentError;
+  readonly code: ErrorCode;
+  readonly message: string;
   /** By the monotonic clock. */
   readonly untilMs: number;
 }
@@ -99,7 +101,8 @@ export function remembered(verifier: TokenVerifier, options: RememberedOptions):
       }
       if (isVerdict(error)) {
         accepted.delete(digest);
-        refused.set(digest, { error, untilMs: clock.monotonic() + REFUSED_FOR_MS });
+        const { code, message } = error;
+        refused.set(digest, { code, message, untilMs: clock.monotonic() + REFUSED_FOR_MS });
       }
       throw thrown;
     }
@@ -126,8 +129,8 @@ export function remembered(verifier: TokenVerifier, options: RememberedOptions):
       if (known !== undefined) return known;
       const refusal = refused.get(digest);
       if (refusal !== undefined && clock.monotonic() < refusal.untilMs) {
-        meter.verified(verifier.name, refusal.error.code);
-        throw refusal.error;
+        meter.verified(verifier.name, refusal.code);
+        throw new AgentError(refusal.code, refusal.message);
       }
       const running = inFlight.get(digest);
       if (running !== undefined) return await join(waitFor(running, signal));
