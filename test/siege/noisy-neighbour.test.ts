@@ -42,8 +42,8 @@ for (const kind of ['new streams', 'messages'] as const) {
     using _noise = await makeNoise(kind, world.socket, await world.token('noisy'));
     const refusals = 'sds_agent_limit_refusals_total{limit="new_streams"}';
     const metrics = () => readMetrics(world.port('monitoring listens'));
-    const isHeard = () => world.agent.status().identities.some(({ spiffeId: id }) => id.endsWith('/noisy'));
-    await eventually('it is heard and refused', async () => isHeard() && (await metrics())(refusals) > 0);
+    // Whether any of its streams is served before its connections are closed on it is luck on a busy machine.
+    await eventually('it is refused', async () => (await metrics())(refusals) > 0);
     // Each visit is a rotation and a new stream; the neighbour has the same limits as the noisy one.
     for (let visit = 0; visit < VISITS; visit++) await neighbour.isServed();
     const most = BURST + (RATE * (performance.now() - startedMs)) / 1000;
