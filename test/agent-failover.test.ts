@@ -40,9 +40,14 @@ test('with two CAs the bundle has both roots, the second signs while the first i
   t.after(() => hands.close());
   await using world = await startWorld('faulty-module.js', address);
   await using client = await world.connect();
-  const bundle = await nextSecret(new SecretStream(client, await world.token('web'), ['ROOTCA']));
-  const roots = parsePem(bundle.validationContext?.trustedCa?.inlineBytes.toString() ?? '', 'CERTIFICATE');
-  assert.equal(roots.length, 2);
+  const bundles = new SecretStream(client, await world.token('web'), ['ROOTCA']);
+  const nextRoots = async (): Promise<number> => {
+    const { validationContext } = await nextSecret(bundles);
+    return parsePem(validationContext?.trustedCa?.inlineBytes.toString() ?? '', 'CERTIFICATE').length;
+  };
+  // A module that takes more than two seconds to start, on a busy machine, is not waited for: its root is pushed then.
+  const first = await nextRoots();
+  assert.equal(first === 1 ? await nextRoots() : first, 2);
   assert.equal(await nextSigner(new SecretStream(client, await world.token('web'), ['default'])), 'memory');
 
   await hands.set('down');
