@@ -45,7 +45,8 @@ export class ApiConnection {
     const { verb, body } = request;
     const content = body === undefined ? undefined : Buffer.from(toJson(body));
     const headers = {
-      Accept: 'application/json',
+      // The second is a key set's own: an API server gives it in no other.
+      Accept: 'application/json, application/jwk-set+json',
       'User-Agent': 'sds-node-agent',
       ...(token !== undefined && { Authorization: `Bearer ${token.reveal()}` }),
       ...(content !== undefined && { 'Content-Type': toContentType(verb), 'Content-Length': content.length }),

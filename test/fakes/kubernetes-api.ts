@@ -43,6 +43,8 @@ export class KubernetesApi implements AsyncDisposable {
   readonly seen: SeenApiRequest[] = [];
   /** What nobody may do, such as `create tokenreviews`. */
   readonly forbidden = new Set<string>();
+  /** Who may do nothing, by user name. */
+  readonly powerless = new Set<string>();
   /** Answers in place of what would be answered. */
   answer: (request: SeenApiRequest) => CannedApiAnswer | 'hang' | undefined = () => undefined;
   /** Waited for before anything is answered. */
@@ -184,7 +186,7 @@ export class KubernetesApi implements AsyncDisposable {
   #refuse({ access, namespace, name, headers }: SeenApiRequest): CannedApiAnswer | undefined {
     const caller = this.tokens.authenticate((headers.authorization ?? '').replace(/^Bearer /, ''), []);
     if ('error' in caller) return failure(401, 'Unauthorized', 'Unauthorized');
-    if (!this.forbidden.has(access)) return undefined;
+    if (!this.forbidden.has(access) && !this.powerless.has(caller.user.username)) return undefined;
     const [verb = '', resource = ''] = access.split(' ');
     const [kind = ''] = resource.split('/');
     const group = kind === 'tokenreviews' ? 'authentication.k8s.io' : '';
@@ -206,7 +208,7 @@ export class KubernetesApi implements AsyncDisposable {
       case 'patch configmaps':
         return this.#applyConfigMap(request);
       case 'get /openid/v1/jwks':
-        return { status: 200, headers: { 'content-type': 'application/jwk-set+json' }, body: this.tokens.jwks };
+        return this.#keySet(request);
       default:
     }
     const store = this.#stores.get(resource);
@@ -216,6 +218,15 @@ export class KubernetesApi implements AsyncDisposable {
     const found = store.get(request.namespace, request.name);
     if (found !== undefined) return { status: 200, body: found };
     return failure(404, 'NotFound', `${resource} "${request.name}" not found`, { name: request.name, kind: resource });
+  }
+
+  #keySet({ headers: { accept = '*/*' } }: SeenApiRequest): CannedApiAnswer {
+    const kind = 'application/jwk-set+json';
+    if (accept.includes(kind) || accept.includes('*/*')) {
+      return { status: 200, headers: { 'content-type': kind }, body: this.tokens.jwks };
+    }
+    const message = 'only the following media types are accepted: application/jwk-set+json';
+    return failure(406, 'NotAcceptable', message);
   }
 
   #reviewToken({ body: { spec = {} } }: SeenApiRequest): CannedApiAnswer {
