@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { AgentError } from '../core/agent-error.ts';
 import type { Clock } from '../core/clock.ts';
 import { backoffMs } from '../runtime/backoff.ts';
+import { readBounded } from '../runtime/read-bounded.ts';
 import { withTimeLimit } from '../runtime/time-limit.ts';
 import type { JwksSource } from './jwks-source.ts';
 import { LARGEST_KEY_SET_BYTES } from './largest-key-set.ts';
@@ -52,21 +53,11 @@ async function getText(url: string, ca: string | undefined, signal: AbortSignal)
   });
   try {
     if (response.statusCode !== 200) throw unreachable(`it answered with status ${response.statusCode}`);
-    return await readBounded(response);
+    const onTooLarge = (): AgentError => unreachable(`it answered with more than ${LARGEST_KEY_SET_BYTES} bytes`);
+    return (await readBounded(response, LARGEST_KEY_SET_BYTES, onTooLarge)).toString('utf8');
   } finally {
     response.destroy();
   }
-}
-
-async function readBounded(response: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response) {
-    size += chunk.length;
-    if (size > LARGEST_KEY_SET_BYTES) throw unreachable(`it answered with more than ${LARGEST_KEY_SET_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function toUnreachable(thrown: unknown): AgentError {

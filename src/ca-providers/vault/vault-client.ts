@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { AgentError } from '../../core/agent-error.ts';
 import { Redacted } from '../../core/redacted.ts';
 import { throwIfAborted } from '../../runtime/or-aborted.ts';
+import { readBounded } from '../../runtime/read-bounded.ts';
 import { type Cleaner, Secrets, withoutSecrets } from '../without-secrets.ts';
 import { toConnectionError } from './connection-error.ts';
 import { type Reasons, readReasons } from './reasons.ts';
@@ -69,7 +70,11 @@ export class VaultClient {
     try {
       const response = await this.#send(request, signal);
       try {
-        return toAnswer(response, await readBounded(response), request);
+        return toAnswer(
+          response,
+          (await readBounded(response, LARGEST_ANSWER_BYTES, tooLarge)).toString('utf8'),
+          request,
+        );
       } finally {
         response.destroy();
       }
@@ -125,18 +130,9 @@ function toHost(location: string | undefined, clean: Cleaner): string | undefine
   return clean(host) === host ? host : undefined;
 }
 
-async function readBounded(response: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response) {
-    size += chunk.length;
-    if (size > LARGEST_ANSWER_BYTES) {
-      throw new AgentError(
-        'ca-answer-invalid',
-        `vault answered with more than ${LARGEST_ANSWER_BYTES} bytes: look at VAULT_ADDR`,
-      );
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+function tooLarge(): AgentError {
+  return new AgentError(
+    'ca-answer-invalid',
+    `vault answered with more than ${LARGEST_ANSWER_BYTES} bytes: look at VAULT_ADDR`,
+  );
 }
