@@ -126,6 +126,12 @@ interface CheckCase {
 
 const CHECKS: readonly CheckCase[] = [
   {
+    what: 'that nobody is served without a token',
+    verifiers: 'kubernetes',
+    spoil: () => {},
+    told: /^ok +pod tokens +WORKLOAD_TOKENS is projected/m,
+  },
+  {
     what: 'that all is well',
     verifiers: 'kubernetes,jwks',
     spoil: () => {},

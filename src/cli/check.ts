@@ -37,6 +37,7 @@ const CHECKS: readonly Check[] = [
   { what: 'CA', run: checkCa },
   { what: 'token verifier', run: checkVerifier },
   { what: 'attestation', run: checkAttestation },
+  { what: 'pod tokens', run: checkWorkloadTokens },
   { what: 'policy', run: checkPolicy },
 ];
 
@@ -138,6 +139,20 @@ async function checkVerifier(settings: Settings, lifetime: AbortSignal): Promise
     throw new AgentError(code, `${message}${place}`);
   });
   return `${names} can verify tokens for ${identity.audiences.join(', ')}`;
+}
+
+async function checkWorkloadTokens({ identity, kubernetes }: Settings, signal: AbortSignal): Promise<string> {
+  const { nodeName } = kubernetes;
+  const lazy = lazyKubernetes(kubernetes, systemClock);
+  if (identity.workloadTokens === 'projected' || lazy === undefined || nodeName === undefined) {
+    return 'WORKLOAD_TOKENS is projected: callers have to bring a token';
+  }
+  if (!seesNode(new ProcessTable())) {
+    const blind = 'WORKLOAD_TOKENS is request, but which process is in which pod cannot be seen';
+    throw new AgentError('settings-invalid', `${blind}: set hostPID: true, or nobody without a token is served`);
+  }
+  const pods = await lazy.checkTokenRights(nodeName, signal);
+  return `tokens can be asked for; ${nodeName} has ${pods === 1 ? 'one pod' : `${pods} pods`}`;
 }
 
 async function checkAttestation({ identity: { peerAttestation: mode } }: Settings): Promise<string> {

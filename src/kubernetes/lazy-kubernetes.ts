@@ -41,6 +41,12 @@ export class LazyKubernetes {
     return new GatewaySecretsInformer({ client: await this.client(), namespace, clock, log, random: Math.random });
   }
 
+  /** As `checkTokenRights` of its own file. */
+  async checkTokenRights(nodeName: string, signal: AbortSignal): Promise<number> {
+    const room = await import('./check-token-rights.ts');
+    return await room.checkTokenRights(await this.client(), nodeName, signal);
+  }
+
   async tokenReviewer(): Promise<TokenReviewer> {
     const { ApiTokenReviewer } = await import('./api-token-reviewer.ts');
     return new ApiTokenReviewer(await this.client());

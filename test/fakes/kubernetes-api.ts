@@ -12,7 +12,7 @@ import {
 } from './kubernetes/api-answers.ts';
 import { readApiRequest, type SeenApiRequest } from './kubernetes/api-requests.ts';
 import { type KubeObject, ObjectStore, toSelector } from './kubernetes/kubernetes-objects.ts';
-import { KubernetesTokens } from './kubernetes/kubernetes-tokens.ts';
+import { type Authentication, KubernetesTokens } from './kubernetes/kubernetes-tokens.ts';
 
 export interface KubernetesApiOptions {
   readonly clock: Clock;
@@ -184,8 +184,10 @@ export class KubernetesApi implements AsyncDisposable {
   }
 
   #refuse({ access, namespace, name, headers }: SeenApiRequest): CannedApiAnswer | undefined {
-    const caller = this.tokens.authenticate((headers.authorization ?? '').replace(/^Bearer /, ''), []);
+    const caller = this.#caller(headers);
     if ('error' in caller) return failure(401, 'Unauthorized', 'Unauthorized');
+    // Everybody may ask what he may do (ClusterRole `system:basic-user`).
+    if (access === 'create selfsubjectaccessreviews') return undefined;
     if (!this.forbidden.has(access) && !this.powerless.has(caller.user.username)) return undefined;
     const [verb = '', resource = ''] = access.split(' ');
     const [kind = ''] = resource.split('/');
@@ -205,6 +207,8 @@ export class KubernetesApi implements AsyncDisposable {
         return this.#reviewToken(request);
       case 'create serviceaccounts/token':
         return this.#requestToken(request);
+      case 'create selfsubjectaccessreviews':
+        return this.#reviewAccess(request);
       case 'patch configmaps':
         return this.#applyConfigMap(request);
       case 'get /openid/v1/jwks':
@@ -218,6 +222,19 @@ export class KubernetesApi implements AsyncDisposable {
     const found = store.get(request.namespace, request.name);
     if (found !== undefined) return { status: 200, body: found };
     return failure(404, 'NotFound', `${resource} "${request.name}" not found`, { name: request.name, kind: resource });
+  }
+
+  #reviewAccess({ headers, body: { spec = {} } }: SeenApiRequest): CannedApiAnswer {
+    const { verb = '', resource = '', subresource } = spec.resourceAttributes ?? {};
+    const access = `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}`;
+    const caller = this.#caller(headers);
+    const isPowerless = 'user' in caller && this.powerless.has(caller.user.username);
+    const head = { kind: 'SelfSubjectAccessReview', apiVersion: 'authorization.k8s.io/v1', metadata: {} };
+    return { status: 201, body: { ...head, spec, status: { allowed: !isPowerless && !this.forbidden.has(access) } } };
+  }
+
+  #caller({ authorization = '' }: SeenApiRequest['headers']): Authentication {
+    return this.tokens.authenticate(authorization.replace(/^Bearer /, ''), []);
   }
 
   #keySet({ headers: { accept = '*/*' } }: SeenApiRequest): CannedApiAnswer {

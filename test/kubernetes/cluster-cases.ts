@@ -7,6 +7,7 @@ import { createJwksVerifier } from '../../src/identity/jwks-verifier.ts';
 import { probeVerifier } from '../../src/identity/probe-verifier.ts';
 import { TokenReviewVerifier } from '../../src/identity/token-review-verifier.ts';
 import { ApiTokenReviewer } from '../../src/kubernetes/api-token-reviewer.ts';
+import { checkTokenRights } from '../../src/kubernetes/check-token-rights.ts';
 import { Informer } from '../../src/kubernetes/informer.ts';
 import type { KubernetesClient } from '../../src/kubernetes/kubernetes-client.ts';
 import { readList, readText } from '../../src/kubernetes/read-path.ts';
@@ -203,6 +204,18 @@ export const CLUSTER_CASES: readonly ClusterCase[] = [
         assert.ok(error.message.includes(`"system:serviceaccount:${namespace}:powerless"`), error.message);
         assert.ok(error.message.endsWith(rule), error.message);
       }
+    },
+  },
+  {
+    what: 'whether the agent may ask for tokens is found out beforehand, with every rule that is missing',
+    async run(cluster) {
+      await cluster.addServiceAccount('rights');
+      const { uid } = await cluster.addPod('rights-1', 'rights');
+      assert.notEqual(uid, '');
+      assert.ok((await checkTokenRights(cluster.client, cluster.nodeName, signal)) >= 1);
+      const error = await agentErrorOf(checkTokenRights(cluster.powerless, cluster.nodeName, signal));
+      assert.equal(error.code, 'kubernetes-permission-denied');
+      assert.match(error.message, /"pods".*"list".*"pods".*"watch".*"serviceaccounts\/token".*"create"/);
     },
   },
   {

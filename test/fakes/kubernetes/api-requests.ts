@@ -17,6 +17,7 @@ interface ApiBody {
     readonly token?: string;
     readonly audiences?: readonly string[];
     readonly expirationSeconds?: number;
+    readonly resourceAttributes?: { readonly verb?: string; readonly resource?: string; readonly subresource?: string };
     readonly boundObjectRef?: { readonly kind?: string; readonly name?: string; readonly uid?: string };
   };
   /** Of a ConfigMap. */
