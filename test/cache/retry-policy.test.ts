@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Failure, RETRY_RULES, retryDelayMs } from '../../src/cache/retry-policy.ts';
+import { type Failure, pauseMs, RETRY_RULES, retryDelayMs } from '../../src/cache/retry-policy.ts';
 import { AgentError } from '../../src/core/agent-error.ts';
 import { hours, minutes, seconds } from '../fakes/fake-clock.ts';
 
@@ -80,4 +80,10 @@ test('every kind of failure has its row, and none waits longer than ten minutes 
   for (const [code, { firstMs, longestMs }] of Object.entries(RETRY_RULES)) {
     assert.ok(firstMs >= seconds(1) && firstMs < longestMs && longestMs <= minutes(10), code);
   }
+});
+
+test('an API server that asks to come back later holds up no request to the CA', () => {
+  const details = { retryAfterMs: seconds(10) };
+  assert.equal(pauseMs(new AgentError('token-source-unavailable', 'later', details)), 0);
+  assert.equal(pauseMs(new AgentError('ca-overloaded', 'later', details)), seconds(10));
 });
