@@ -225,6 +225,9 @@ test('a client that never reads is cut off when the time to drain is over, and t
   const stream = peer.open(STREAM);
   for (let index = 0; index < 100; index++) stream.write(frameMessage(Buffer.alloc(10_000)));
   await eventually('it is held back', () => server.streams[0]?.writable === false);
+  // Not only for a moment: less than its window holds would still get through.
+  await settled(() => server.received);
+  assert.equal(server.streams[0]?.writable, false);
   const drained = server.listener.drain(seconds(5));
   await clock.advance(seconds(4));
   assert.equal(server.connections, 1);
