@@ -15,7 +15,7 @@ export const limitsShape = {
   MAX_STREAMS_PER_PEER: setting(count, '4000', 'open streams and calls of one pod or process'),
   MAX_NEW_STREAMS_PER_SECOND: setting(
     count,
-    '100',
+    '50',
     'streams, calls and REST requests that one pod or process may open within a second, in the long run',
   ),
   MAX_NEW_STREAMS_BURST: setting(

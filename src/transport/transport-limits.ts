@@ -51,7 +51,7 @@ export const DEFAULT_LIMITS: TransportLimits = {
   maxConnections: 10_000,
   maxConnectionsPerPeer: 2000,
   maxCallsPerPeer: 4000,
-  newCallsPerSecond: 100,
+  newCallsPerSecond: 50,
   newCallsBurst: 4000,
   maxRefusalsHeld: 200,
   banMs: 1000,

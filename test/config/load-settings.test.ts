@@ -82,7 +82,7 @@ test('without any setting the defaults are those that the interface promises', (
     limits: {
       connectionsPerPeer: 2000,
       streamsPerPeer: 4000,
-      newStreamsPerSecond: 100,
+      newStreamsPerSecond: 50,
       newStreamsBurst: 4000,
       streamsPerIdentity: 10_000,
     },
