@@ -184,6 +184,12 @@ export class CaServer implements AgentView, AgentControl {
     const kubernetes = lazyKubernetes(settings.kubernetes, clock);
     const tokenReviewer = kubernetes && (() => kubernetes.tokenReviewer());
     const { trustDomain } = identity;
+    if (settings.identity.policyFile !== undefined) {
+      throw new AgentError(
+        'settings-invalid',
+        'POLICY_FILE is for run, ca signs for every identity whose token is good: leave it out',
+      );
+    }
     const metrics = createMetrics({ clock, version });
     const lifetime = life.signal;
     // Before the CA, whose first start writes its keys: a verifier that cannot be had leaves none behind.

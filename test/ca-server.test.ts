@@ -269,6 +269,11 @@ test('a verifier that this build lacks keeps it from starting, and no keys are l
   await rm(directory, { recursive: true });
 });
 
+test('a policy, which it would not follow, keeps it from starting', async () => {
+  const start = CaWorld.start({ env: { POLICY_FILE: '/etc/policy.json' } });
+  await assert.rejects(start, { code: 'settings-invalid', message: /POLICY_FILE is for run/ });
+});
+
 test('its own certificate is renewed when half of its life is over', async () => {
   // Begun in the past, so that the new one is valid by the real clock of the client.
   const clock = new FakeClock(Date.now() - hours(18));
