@@ -1,45 +1,25 @@
 import { setMaxListeners } from 'node:events';
-import { joined } from './ca-providers/failover/joined.ts';
-import { type LoadedCaProvider, loadCaProviders } from './ca-providers/registry.ts';
-import { BundleKeeper } from './cache/bundle-keeper.ts';
-import { Issuer } from './cache/issuer.ts';
-import { RootReplacement } from './cache/root-replacement.ts';
-import { SecretCache } from './cache/secret-cache.ts';
-import { parsePolicy } from './config/policy-file.ts';
-import type { LimitSettings, Settings } from './config/settings.ts';
+import type { BundleKeeper } from './cache/bundle-keeper.ts';
+import type { RootReplacement } from './cache/root-replacement.ts';
+import type { SecretCache } from './cache/secret-cache.ts';
+import type { LimitSettings } from './config/settings.ts';
 import { AgentError } from './core/agent-error.ts';
 import type { CaProvider } from './core/ca-provider.ts';
-import type { Caller } from './core/caller.ts';
-import type { Clock } from './core/clock.ts';
 import { EVERYBODY } from './core/identity-policy.ts';
-import type { JwtAuthority } from './core/jwt-authority.ts';
-import type { KubernetesSecrets } from './core/kubernetes-secrets.ts';
-import type { Log } from './core/log.ts';
-import type { PeerAttestor } from './core/peer-attestor.ts';
 import type { ResourceNames } from './core/resource-name.ts';
-import type { RotatableRoot } from './core/root-rotation.ts';
-import type { Authenticator } from './core/rpc.ts';
 import type { SpiffeId } from './core/spiffe-id.ts';
 import type { AgentControl, AgentStatus, AgentView, ServedResource } from './core/status-report.ts';
 import type { TokenVerifier } from './core/token-verifier.ts';
+import { createIssuing } from './create-issuing.ts';
 import { FileSecretNames } from './file-secrets/file-secret-names.ts';
 import { FileSecretStore } from './file-secrets/file-secret-store.ts';
 import { GatewayEndpoint } from './gateway-endpoint.ts';
-import { loadPeerAttestor } from './identity/attestation/load-peer-attestor.ts';
-import { attested } from './identity/attested.ts';
-import { AttestedAuthenticator } from './identity/attested-authenticator.ts';
-import { byTokenOr } from './identity/by-token-or.ts';
-import { loadTokenVerifier } from './identity/load-token-verifier.ts';
-import { metered as meteredVerifier } from './identity/metered.ts';
 import { toPeerKey } from './identity/peer-key.ts';
-import { permitted } from './identity/permitted.ts';
-import { PolicyKeeper } from './identity/policy-keeper.ts';
-import { remembered } from './identity/remembered.ts';
-import { TokenAuthenticator } from './identity/token-authenticator.ts';
+import type { PolicyKeeper } from './identity/policy-keeper.ts';
 import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import { randomHex } from './keys/random.ts';
-import { type LazyKubernetes, lazyKubernetes } from './kubernetes/lazy-kubernetes.ts';
 import type { RequestedTokens } from './kubernetes/requested-tokens.ts';
+import { type AgentParts, type LoadedParts, loadAgentParts } from './load-agent-parts.ts';
 import { aborted } from './runtime/aborted.ts';
 import { dispatched } from './sds/dispatched.ts';
 import { IdentityLimits } from './sds/identity-limits.ts';
@@ -48,8 +28,7 @@ import { RejectionLog } from './sds/rejection-log.ts';
 import { SDS_SERVICE_NAMES, sdsMethods, sdsRoutes } from './sds/sds-services.ts';
 import { StreamRegistry } from './sds/stream-registry.ts';
 import { createHealthMethods } from './telemetry/grpc-health.ts';
-import { type MeteredCa, metered as meteredCa } from './telemetry/metered-ca.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import type { MeteredCa } from './telemetry/metered-ca.ts';
 import { type Close, OperatorPages } from './telemetry/operator-pages.ts';
 import { requireUnserved } from './telemetry/private-socket.ts';
 import { Readiness } from './telemetry/readiness.ts';
@@ -57,39 +36,6 @@ import { requireApart } from './telemetry/require-apart.ts';
 import { SocketListener } from './transport/socket-listener.ts';
 import type { TransportLimits } from './transport/transport-limits.ts';
 import { createWorkloadEndpoint, type WorkloadEndpoint } from './workload-endpoint.ts';
-
-/** What an agent takes from the process that runs it. */
-export interface AgentParts {
-  readonly settings: Settings;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Of this package, for people and metrics. */
-  readonly version: string;
-  /** A CA in place of the one that the settings name, for whoever embeds the agent. */
-  readonly ca?: LoadedCaProvider;
-  /** In place of the kernel, for whoever knows its peers otherwise; not asked with `PEER_ATTESTATION=off`. */
-  readonly attestor?: PeerAttestor;
-}
-
-/** What takes I/O to make. */
-interface LoadedParts {
-  readonly metrics: Metrics;
-  /** Those of `CA_PROVIDER`, the preferred one first. */
-  readonly cas: readonly MeteredCa[];
-  readonly root: RotatableRoot | undefined;
-  readonly jwtAuthority: JwtAuthority | undefined;
-  readonly authenticator: Authenticator<Caller>;
-  /** For callers without a token; undefined: those are refused. */
-  readonly byKernel: Authenticator<Caller> | undefined;
-  readonly requested: RequestedTokens | undefined;
-  readonly attestor: PeerAttestor | undefined;
-  /** Undefined: everybody whose token is good is served. */
-  readonly policy: PolicyKeeper | undefined;
-  readonly verifier: TokenVerifier;
-  /** For gateways; undefined: they are served none. */
-  readonly secrets: KubernetesSecrets | undefined;
-  readonly life: AbortController;
-}
 
 /**
  * The node agent, put together: the one place that knows every room. It holds no logic of its own beyond the
@@ -121,6 +67,7 @@ export class Agent implements AgentView, AgentControl {
     const { certificates, sds, workloadApi } = settings;
     const { metrics, cas, root, jwtAuthority, authenticator, byKernel, requested, policy } = loaded;
     const { attestor, verifier, secrets, life } = loaded;
+    const judge = policy ?? EVERYBODY;
     this.#parts = parts;
     this.#life = life;
     this.#verifier = verifier;
@@ -134,44 +81,11 @@ export class Agent implements AgentView, AgentControl {
       secrets: () => this.#nothingServedHasExpired(),
     });
     this.#pages = new OperatorPages({ shown: this, metrics, readiness: this.#readiness, clock, log });
-    const random = Math.random;
-    const timeLimitMs = settings.ca.timeoutMs;
-    const ca = joined(cas, { timeLimitMs, clock, log, random });
+    const { ca, bundles, cache, rootReplacement } = createIssuing(settings, { cas, root, judge, metrics, clock, log });
     this.#ca = ca;
-    const { trustDomain } = settings.identity;
-    const onRetry = (): void => metrics.ca.retried(ca.name);
-    this.#bundles = new BundleKeeper({
-      provider: ca,
-      trustDomain,
-      held: () => this.#cache.held(),
-      timeLimitMs,
-      clock,
-      log,
-      meter: metrics.bundle,
-      onRetry,
-      random,
-    });
-    const issuer = new Issuer(ca, this.#bundles, clock, {
-      key: certificates.key,
-      keyEncoding: certificates.pkcs8 ? 'pkcs8' : 'traditional',
-      ttlMs: certificates.ttlMs,
-      timeLimitMs,
-      ...(policy && { judge: policy }),
-    });
-    this.#cache = new SecretCache({
-      issuer,
-      bundles: this.#bundles,
-      policy: { ratio: certificates.gracePeriodRatio, jitter: certificates.gracePeriodRatioJitter },
-      maxInFlight: settings.ca.maxInflight,
-      maxPerSecond: settings.ca.maxPerSecond,
-      forgetAfterMs: certificates.forgetAfterMs,
-      clock,
-      log,
-      meter: metrics.cache,
-      onRetry,
-      random,
-    });
-    this.#rootReplacement = root && new RootReplacement(root, this.#bundles, this.#cache, clock, log);
+    this.#bundles = bundles;
+    this.#cache = cache;
+    this.#rootReplacement = rootReplacement;
     this.#streams = new StreamRegistry(metrics.sds, randomHex(8));
     const refusals = new RefusalLog(log, clock);
     this.#files = new FileSecretStore({ clock, log, forgetAfterMs: certificates.forgetAfterMs });
@@ -227,7 +141,7 @@ export class Agent implements AgentView, AgentControl {
       store,
       jwtAuthority,
       peerLimits,
-      judge: policy ?? EVERYBODY,
+      judge,
       clock,
       log,
       metrics,
@@ -244,63 +158,11 @@ export class Agent implements AgentView, AgentControl {
     // Each verification and request that is under way listens to it.
     setMaxListeners(0, life.signal);
     try {
-      return await Agent.#loadFor(life, parts);
+      return new Agent(parts, await loadAgentParts(parts, life));
     } catch (thrown) {
       life.abort();
       throw thrown;
     }
-  }
-
-  static async #loadFor(life: AbortController, parts: AgentParts): Promise<Agent> {
-    const { settings, clock, log, version } = parts;
-    const metrics = createMetrics({ clock, version });
-    const { stateDir, identity } = settings;
-    const kubernetes = lazyKubernetes(settings.kubernetes, clock);
-    const tokenReviewer = kubernetes && (() => kubernetes.tokenReviewer());
-    // Before the CA, whose first start writes its keys: a verifier that cannot be had leaves none behind.
-    const policy = await loadPolicy(parts, metrics);
-    const verifier = await loadTokenVerifier({
-      ...identity,
-      tokenReviewer,
-      stateDir,
-      clock,
-      log,
-      lifetime: life.signal,
-    });
-    const loaded = parts.ca === undefined ? await loadCas(parts, life.signal) : [parts.ca];
-    const meter = metrics.token;
-    const tokens = new TokenAuthenticator({
-      verifier: remembered(meteredVerifier(verifier, meter), { clock, meter, lifetime: life.signal }),
-      meter,
-      sharing: identity.sharing,
-    });
-    const { peerAttestation: mode, trustDomain, sharing } = identity;
-    const attestor = mode === 'off' ? undefined : (parts.attestor ?? loadPeerAttestor(mode, log));
-    const byToken = mode === 'off' ? tokens : attested(tokens, { mode, meter: metrics.peer, clock, log });
-    const requested = await loadRequestedTokens(parts, kubernetes, life.signal);
-    const byKernel = requested && new AttestedAuthenticator({ tokens: requested, trustDomain, sharing, meter });
-    const known = byKernel === undefined ? byToken : byTokenOr(byToken, byKernel);
-    const authenticator = policy === undefined ? known : permitted(known, policy);
-    const cas = loaded.map(({ provider }) => meteredCa(provider, metrics.ca, clock));
-    // Every certificate has to be renewed under the new root; with several CAs another may sign some of them.
-    const [{ rotatableRoot: root, loadJwtAuthority } = {}] = loaded.length === 1 ? loaded : [];
-    const jwtAuthority = settings.workloadApi.socketPath === undefined ? undefined : await loadJwtAuthority?.();
-    const { gateway } = settings;
-    const secrets = gateway && (await kubernetes?.gatewaySecrets(gateway.namespace, log));
-    return new Agent(parts, {
-      metrics,
-      cas,
-      root,
-      jwtAuthority,
-      authenticator,
-      byKernel,
-      requested,
-      policy,
-      attestor,
-      verifier,
-      secrets,
-      life,
-    });
   }
 
   /**
@@ -429,19 +291,6 @@ export class Agent implements AgentView, AgentControl {
   }
 }
 
-/** Tokens for callers that bring none, where WORKLOAD_TOKENS asks for them. */
-async function loadRequestedTokens(
-  { settings, log }: AgentParts,
-  kubernetes: LazyKubernetes | undefined,
-  lifetime: AbortSignal,
-): Promise<RequestedTokens | undefined> {
-  const { nodeName } = settings.kubernetes;
-  const [audience] = settings.identity.audiences;
-  if (settings.identity.workloadTokens !== 'request' || nodeName === undefined || audience === undefined)
-    return undefined;
-  return await kubernetes?.requestedTokens({ nodeName, audience, lifetime, log, random: Math.random });
-}
-
 function toPeerLimits(limits: LimitSettings): Partial<TransportLimits> {
   return {
     maxConnectionsPerPeer: limits.connectionsPerPeer,
@@ -449,15 +298,4 @@ function toPeerLimits(limits: LimitSettings): Partial<TransportLimits> {
     newCallsPerSecond: limits.newStreamsPerSecond,
     newCallsBurst: limits.newStreamsBurst,
   };
-}
-
-async function loadPolicy({ settings, clock, log }: AgentParts, metrics: Metrics): Promise<PolicyKeeper | undefined> {
-  const path = settings.identity.policyFile;
-  if (path === undefined) return undefined;
-  return await PolicyKeeper.load({ path, parse: parsePolicy, clock, log, meter: metrics.policy });
-}
-
-function loadCas({ settings, clock, log }: AgentParts, lifetime: AbortSignal): Promise<readonly LoadedCaProvider[]> {
-  const { trustDomain } = settings.identity;
-  return loadCaProviders(settings.ca.providers, { ...settings, trustDomain, clock, log, lifetime });
 }
