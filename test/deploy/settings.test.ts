@@ -9,6 +9,18 @@ import { renderObjects } from './harness/render-chart.ts';
 /** What Kubernetes sets in every container. */
 const CLUSTER = { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' };
 
+/** What the kubelet puts in, by the path of the field that is asked for. */
+const FIELDS: Readonly<Record<string, string>> = { 'spec.nodeName': 'node-1' };
+
+/** The environment as the container gets it. */
+function wholeEnvironmentOf(container: Container): Readonly<Record<string, string>> {
+  const told = (container.env ?? []).flatMap(({ name, valueFrom }) => {
+    const value = FIELDS[valueFrom?.fieldRef?.fieldPath ?? ''];
+    return value === undefined ? [] : [[name, value]];
+  });
+  return { ...CLUSTER, ...environmentOf(container), ...Object.fromEntries(told) };
+}
+
 const isOurs = ({ image }: Container): boolean => image.startsWith('sds-node-agent:');
 
 function containersIn(objects: readonly Manifest[]): readonly Container[] {
@@ -21,7 +33,7 @@ function assertRealSettings(where: string, containers: readonly Container[]): vo
     const names = (container.env ?? []).map(({ name }) => name);
     const unknown = names.filter((name) => !settingsByName.has(name) && !name.startsWith('CA_HEADER_'));
     assert.deepEqual(unknown, [], `${where}, container ${container.name}: no settings`);
-    assert.doesNotThrow(() => loadSettings({ ...CLUSTER, ...environmentOf(container) }), where);
+    assert.doesNotThrow(() => loadSettings(wholeEnvironmentOf(container)), where);
   }
 }
 

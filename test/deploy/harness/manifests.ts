@@ -35,12 +35,19 @@ export interface PodSpec {
   readonly volumes: readonly Volume[];
 }
 
+export interface EnvironmentVariable {
+  readonly name: string;
+  readonly value?: string;
+  /** In place of a value: what only the kubelet knows. */
+  readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath: string } };
+}
+
 export interface Container {
   readonly name: string;
   readonly image: string;
   readonly command?: readonly string[];
   readonly args?: readonly string[];
-  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly env?: readonly EnvironmentVariable[];
   readonly securityContext: Record<string, unknown>;
   readonly resources: Record<'requests' | 'limits', { readonly cpu: string; readonly memory: string }>;
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
