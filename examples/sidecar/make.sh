@@ -16,4 +16,5 @@ make envoy-grpc.yaml --mode envoy-grpc --token-secret-file /etc/envoy/token-secr
 make delta.yaml --mode delta
 make ads.yaml --mode ads
 make rest.yaml --mode rest --token-secret-file /etc/envoy/token-secret.yaml
+make no-token.yaml --mode envoy-grpc --no-token
 make token-secret.yaml --print-token-secret

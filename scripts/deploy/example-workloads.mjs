@@ -4,6 +4,7 @@ import { inRepository } from '../ensure/repository.mjs';
 
 const NAMESPACE = 'shop';
 const GATEWAYS = 'gateways';
+const NO_TOKEN = '--no-token';
 const TOKEN_SECRET = '/etc/envoy/token.yaml';
 
 /** The modes of `envoy-config`: its flags, and what is to be said about them. */
@@ -21,6 +22,10 @@ const MODES = {
   rest: {
     flags: ['--mode', 'rest', '--token-secret-file', TOKEN_SECRET],
     remark: 'Polls over HTTP/1.1, every two seconds.',
+  },
+  'without-token': {
+    flags: ['--mode', 'envoy-grpc', NO_TOKEN],
+    remark: "Envoy's own gRPC client, and no token: the agents need WORKLOAD_TOKENS=request.",
   },
 };
 
@@ -69,7 +74,14 @@ function sidecar({ name, role, peer, flags }) {
   return [
     serviceAccount({ namespace: NAMESPACE, name }),
     configMap({ namespace: NAMESPACE, name, files }),
-    deployment({ namespace: NAMESPACE, name, app, listens: isServer, sockets: ['sds'] }),
+    deployment({
+      namespace: NAMESPACE,
+      name,
+      app,
+      listens: isServer,
+      sockets: ['sds'],
+      token: !flags.includes(NO_TOKEN),
+    }),
   ];
 }
 
@@ -112,14 +124,24 @@ data:
 ${data.join('\n')}`;
 }
 
-/** @param app arguments of the application beside Envoy; undefined: there is none */
-function deployment({ namespace, name, app, listens, sockets }) {
+/**
+ * @param app arguments of the application beside Envoy; undefined: there is none
+ * @param token whether the pod has one to show to the agent
+ */
+function deployment({ namespace, name, app, listens, sockets, token = true }) {
   const mounts = sockets.map(
     (socket) => `            - {name: ${socket}, mountPath: /var/run/${socket}, readOnly: true}`,
   );
   const volumes = sockets.map(
     (socket) => `        - name: ${socket}\n          hostPath: {path: /var/run/${socket}, type: Directory}`,
   );
+  if (token) {
+    mounts.push('            - {name: token, mountPath: /var/run/secrets/tokens, readOnly: true}');
+    volumes.push(`        - name: token
+          projected:
+            sources:
+              - serviceAccountToken: {path: istio-token, audience: istio-ca, expirationSeconds: 43200}`);
+  }
   const beside = `        - name: app
           image: registry.k8s.io/e2e-test-images/agnhost:2.53
           args: [${app}]
@@ -166,16 +188,11 @@ ${listens ? readiness : ''}          securityContext:
           volumeMounts:
             - {name: envoy, mountPath: /etc/envoy, readOnly: true}
 ${mounts.join('\n')}
-            - {name: token, mountPath: /var/run/secrets/tokens, readOnly: true}
       volumes:
         - name: envoy
           configMap: {name: ${name}-envoy}
         # Directories, never the sockets: an agent that starts makes a new one.
-${volumes.join('\n')}
-        - name: token
-          projected:
-            sources:
-              - serviceAccountToken: {path: istio-token, audience: istio-ca, expirationSeconds: 43200}`;
+${volumes.join('\n')}`;
 }
 
 function envoyConfig(...flags) {

@@ -22,6 +22,7 @@ how Envoy asks
   --token-secret-file PATH  lets Envoy's own client (envoy-grpc, rest) re-read the token when it is replaced.
                             Without it that client keeps the token of its start.
   --print-token-secret      prints what has to be in that file, and no bootstrap
+  --no-token                sends none: for an agent with WORKLOAD_TOKENS=request, which knows the pod by the kernel
 
 what it says of itself
   --node-id ID  --cluster NAME                    [sidecar, sidecar]
@@ -72,6 +73,7 @@ function toRemarks({ access }: BootstrapOptions): string {
 }
 
 function toTokenRemarks(access: BootstrapOptions['access']): readonly string[] {
+  if (access.withoutToken) return ['No token is sent: the agent has to run with WORKLOAD_TOKENS=request.'];
   if (!usesEnvoyClient(access)) return ['The token file is read anew for each stream: it may be replaced at any time.'];
   if (access.tokenSecretFile !== undefined) {
     return [

@@ -29,10 +29,27 @@ const INVOCATIONS: readonly (readonly string[])[] = [
   ['--role', 'server', '--name', 'default', '--name', 'spiffe://cluster.local/ns/shop/sa/cart'],
   ['--role', 'client', '--upstream', 'cart.shop:8443', '--requests-per-connection', '100'],
   ['--spiffe-id', 'spiffe://cluster.local/ns/shop/sa/cart', '--spiffe-id', 'spiffe://cluster.local/ns/shop/sa/web'],
+  ['--no-token'],
+  ['--no-token', '--mode', 'envoy-grpc'],
+  ['--no-token', '--mode', 'rest'],
   ['--listener-address', '::1', '--app', 'unix:/run/app.sock', '--admin-address', 'unix:/run/admin.sock'],
 ];
 
 describe('envoy-config', () => {
+  for (const mode of ['google-grpc', 'envoy-grpc', 'delta', 'rest', 'ads']) {
+    it(`sends no token with --no-token, in mode ${mode}`, async () => {
+      assert.match(await print(['--mode', mode, '--json']), /istio-token/);
+      const printed = await print(['--mode', mode, '--no-token', '--json']);
+      assert.doesNotMatch(printed, /token|credential_injector|call_credentials/);
+    });
+  }
+
+  it('refuses --no-token together with a way to send one', async () => {
+    for (const flags of [['--print-token-secret'], ['--token-secret-file', '/etc/envoy/token.json']]) {
+      await assert.rejects(print(['--no-token', ...flags]), { code: 'settings-invalid', message: /--no-token/ });
+    }
+  });
+
   for (const argv of INVOCATIONS) {
     it(`prints the same document as YAML and as JSON: ${argv.join(' ') || 'no flags'}`, async () => {
       const yaml: unknown = parse(await print(argv));

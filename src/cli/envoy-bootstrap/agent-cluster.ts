@@ -20,7 +20,10 @@ export function toAgentCluster(access: AgentAccess): EnvoyObject {
         { max_connections: PLENTY, max_pending_requests: PLENTY, max_requests: PLENTY, max_retries: PLENTY },
       ],
     },
-    ...toHttpOptions({ explicit_http_config: toHttpConfig(access), http_filters: toFilters(access) }),
+    ...toHttpOptions({
+      explicit_http_config: toHttpConfig(access),
+      ...(access.withoutToken ? {} : { http_filters: toFilters(access) }),
+    }),
     load_assignment: toEndpoints(AGENT_CLUSTER, { kind: 'unix', path: access.socketPath }),
   };
 }

@@ -19,6 +19,8 @@ export interface AgentAccess {
   readonly grpcClient: GrpcClient;
   readonly socketPath: string;
   readonly tokenFile: string;
+  /** The agent knows this Envoy's pod without a token (`WORKLOAD_TOKENS=request`): none is sent. */
+  readonly withoutToken?: boolean;
   /** An Envoy secret file that points to the token file; makes Envoy's own client re-read the token. */
   readonly tokenSecretFile: string | undefined;
 }

@@ -60,5 +60,5 @@ export function usesEnvoyClient(access: AgentAccess): boolean {
 }
 
 function needsTokenSecret(access: AgentAccess): boolean {
-  return usesEnvoyClient(access) && access.tokenSecretFile === undefined;
+  return usesEnvoyClient(access) && access.tokenSecretFile === undefined && !access.withoutToken;
 }

@@ -20,6 +20,7 @@ const FLAGS = {
   'token-file': { type: 'string', default: '/var/run/secrets/tokens/istio-token' },
   'token-secret-file': { type: 'string' },
   'print-token-secret': { type: 'boolean', default: false },
+  'no-token': { type: 'boolean', default: false },
   'node-id': { type: 'string', default: 'sidecar' },
   cluster: { type: 'string', default: 'sidecar' },
   'admin-address': { type: 'string', default: '127.0.0.1' },
@@ -49,6 +50,7 @@ export function parseBootstrapOptions(argv: readonly string[], env: CommandIo['e
     access: {
       ...toAgentAccess(faults, toAccessFlags(flags), env),
       tokenFile: absolute(faults, '--token-file', flags['token-file']),
+      withoutToken: flags['no-token'],
     },
     nodeId: flags['node-id'],
     nodeCluster: flags.cluster,
@@ -63,6 +65,9 @@ export function parseBootstrapOptions(argv: readonly string[], env: CommandIo['e
     upstream: connectTo(faults, '--upstream', flags.upstream),
     requestsPerConnection: toCount(faults, '--requests-per-connection', flags['requests-per-connection']),
   };
+  if (flags['no-token'] && (flags['print-token-secret'] || flags['token-secret-file'] !== undefined)) {
+    faults.push('--no-token contradicts --print-token-secret and --token-secret-file: leave one of them out');
+  }
   if (faults.length > 0) throw new AgentError('settings-invalid', faults.join('\n'));
   return { bootstrap, json: flags.json, printTokenSecret: flags['print-token-secret'] };
 }

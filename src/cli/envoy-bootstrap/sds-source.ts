@@ -44,16 +44,19 @@ const ENVOY_CLIENT: EnvoyObject = {
   envoy_grpc: { cluster_name: AGENT_CLUSTER, authority: 'sds-node-agent', ...RETRY },
 };
 
-/** Google's client reads the token file anew for each stream, so that a token may be replaced at any time. */
+/** Shows what is in a file to the server. */
+const TOKEN_PLUGIN = 'envoy.grpc_credentials.file_based_metadata';
+
+/** Google's client reads the token file, where there is one, anew for each stream: a token may be replaced at any time. */
 function toGoogleClient(access: AgentAccess): EnvoyObject {
   return {
     google_grpc: {
       target_uri: `unix:${access.socketPath}`,
       stat_prefix: 'sdsstat',
-      credentials_factory_name: 'envoy.grpc_credentials.file_based_metadata',
+      ...(access.withoutToken ? {} : { credentials_factory_name: TOKEN_PLUGIN }),
       // Call credentials are sent over secure channels only; "local" vouches for a unix socket.
       channel_credentials: { local_credentials: {} },
-      call_credentials: [{ from_plugin: toTokenPlugin(access.tokenFile) }],
+      ...(access.withoutToken ? {} : { call_credentials: [{ from_plugin: toTokenPlugin(access.tokenFile) }] }),
       channel_args: {
         args: {
           'grpc.initial_reconnect_backoff_ms': { int_value: 500 },
@@ -67,7 +70,7 @@ function toGoogleClient(access: AgentAccess): EnvoyObject {
 
 function toTokenPlugin(tokenFile: string): EnvoyObject {
   return {
-    name: 'envoy.grpc_credentials.file_based_metadata',
+    name: TOKEN_PLUGIN,
     typed_config: typed('envoy.config.grpc_credential.v3.FileBasedMetadataConfig', {
       secret_data: { filename: tokenFile },
       header_key: 'istio_sds_credentials_header-bin',
