@@ -11,6 +11,9 @@ import type { TransportLimits } from './transport-limits.ts';
 /** Peers can be refused as often as they like; the log takes one line in this time. */
 const LOG_INTERVAL_MS = 10_000;
 
+/** A stream or a unary call of gRPC, or an HTTP request. */
+export type CallKind = 'call' | 'poll';
+
 export interface CallLimitsOptions {
   readonly clock: Clock;
   readonly meter: LimitMeter;
@@ -38,10 +41,13 @@ export class CallLimits {
     this.#messages = new TokenBuckets({ perSecond: messagesPerSecond, burst: messagesBurst, clock });
   }
 
-  /** Counts one more call of a peer, until `close`; or gives why it is refused, and counts that. */
-  open(account: PeerAccount): AgentError | undefined {
+  /**
+   * Counts one more call of a peer, until `close`; or gives why it is refused, and counts that. A poll is no new stream:
+   * an Envoy with many secrets that asks by REST makes hundreds of them a second, for ever. It is paced like a message.
+   */
+  open(account: PeerAccount, kind: CallKind): AgentError | undefined {
     const { maxCallsPerPeer, newCallsPerSecond } = this.#limits;
-    if (!this.#calls.take(account.key)) {
+    if (kind === 'call' && !this.#calls.take(account.key)) {
       return this.#refuse(account, 'new_streams', newCallsPerSecond, 'open them more slowly');
     }
     if (account.calls >= maxCallsPerPeer) {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { AgentError } from '../core/agent-error.ts';
 import type { PeerCredentials } from '../core/caller.ts';
+import type { CallKind } from './call-limits.ts';
 import { type Expiring, NEVER, TimeLimit } from './deadlines.ts';
 import { GrpcSession } from './grpc-session.ts';
 import type { HttpConnection, HttpRequests } from './http-requests.ts';
@@ -96,8 +97,8 @@ export class Connection implements CallOrigin, HttpConnection, Expiring {
     this.#owner.known(this);
   }
 
-  callOpened(): AgentError | undefined {
-    return this.account && this.#context.calls.open(this.account);
+  callOpened(kind: CallKind): AgentError | undefined {
+    return this.account && this.#context.calls.open(this.account, kind);
   }
 
   callClosed(): void {

@@ -102,7 +102,7 @@ export class GrpcSession {
       stream.respond(trailersOnly(error), ENDS_STREAM);
       return;
     }
-    const refusal = this.#origin.callOpened();
+    const refusal = this.#origin.callOpened('call');
     if (refusal !== undefined) {
       void this.#refuse(stream, refusal);
       return;

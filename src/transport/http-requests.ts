@@ -4,6 +4,7 @@ import { AgentError, quoteUntrusted, toAgentError } from '../core/agent-error.ts
 import { toHttpStatus } from '../core/grpc-status.ts';
 import type { HttpAnswer } from '../core/rpc.ts';
 import { HttpCall } from './http-call.ts';
+import { pause } from './pause.ts';
 import { readHttpBody } from './read-http-body.ts';
 import type { CallOrigin, TransportContext } from './transport-context.ts';
 
@@ -47,7 +48,7 @@ export class HttpRequests {
     connection.requestOpened();
     connection.limit(this.#context.limits.messageMs);
     const call = new HttpCall(connection, request.url ?? '', request.rawHeaders);
-    const refusal = connection.callOpened();
+    const refusal = connection.callOpened('poll');
     response.on('close', () => {
       call.close();
       if (refusal === undefined) connection.callClosed();
@@ -78,6 +79,8 @@ export class HttpRequests {
         return { ...toAnswer(new AgentError('request-invalid', 'use POST')), status: METHOD_NOT_ALLOWED };
       // Who asks is found out before the body is waited for; that takes as long as it takes us.
       connection.unlimit();
+      const delayMs = connection.messageDelayMs();
+      if (delayMs > 0) await pause(this.#context.deadlines, delayMs);
       return await route(call, () => this.#readBody(request, connection));
     } catch (thrown) {
       const error = toAgentError(thrown);

@@ -2,7 +2,7 @@ import type { AgentError } from '../core/agent-error.ts';
 import type { PeerCredentials } from '../core/caller.ts';
 import type { Log } from '../core/log.ts';
 import type { GrpcMethods, HttpRoutes } from '../core/rpc.ts';
-import type { CallLimits } from './call-limits.ts';
+import type { CallKind, CallLimits } from './call-limits.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { MessageBuffers } from './message-buffers.ts';
 import type { TransportLimits } from './transport-limits.ts';
@@ -27,7 +27,7 @@ export interface CallOrigin {
   readonly peerAddress: string | undefined;
   callerKnown(): void;
   /** One more call, until `callClosed`; or why it is refused. */
-  callOpened(): AgentError | undefined;
+  callOpened(kind: CallKind): AgentError | undefined;
   callClosed(): void;
   /** Resolves when a call that was refused is to be told; never, where the connection is closed instead. */
   beforeRefusal(): Promise<void>;

@@ -113,15 +113,37 @@ test('a peer that opens streams too fast is refused, one after the other, until 
   assert.deepEqual(world.server.refused, ['new_streams', 'new_streams', 'new_streams']);
 });
 
-test('unary calls and HTTP requests count as well, and coming back on a new connection does not help', async (t) => {
-  await using world = await World.start(t, { newCallsPerSecond: 1, newCallsBurst: 2 });
+test('HTTP requests are polls: they are no new streams, and are heard at the pace of messages', async (t) => {
+  const limits = { newCallsPerSecond: 1, newCallsBurst: 1, messagesPerSecond: 1, messagesBurst: 2 };
+  await using world = await World.start(t, limits);
   const http = await world.connectRaw('noisy');
+  const answered = (): number => http.heard.split('200 OK').length - 1;
+  http.say(REQUEST);
+  await eventually('the second is answered', () => answered() === 2);
+  http.say(REQUEST);
+  await http.taken();
+  await world.clock.advance(999);
+  assert.equal(answered(), 2);
+  await world.clock.advance(1);
+  await eventually('the third is answered', () => answered() === 3);
+  assert.deepEqual(world.server.refused, []);
+});
+
+test('HTTP requests count for how many streams a peer has', async (t) => {
+  await using world = await World.start(t, { maxCallsPerPeer: 1 });
+  const http = await world.connectRaw('noisy');
+  assert.equal(await outcomeOf((await world.connect('noisy')).open(STREAM, KNOWN)), 'served');
+  http.say(REQUEST);
+  await eventually('it is refused', () => http.heard.includes('HTTP/1.1 429'));
+  assert.match(http.heard, /"code":"limit-exceeded","message":"MAX_STREAMS_PER_PEER/);
+});
+
+test('unary calls count as well, and coming back on a new connection does not help', async (t) => {
+  await using world = await World.start(t, { newCallsPerSecond: 1, newCallsBurst: 1 });
   const unary = (await world.connect('noisy')).open(UNARY);
   unary.resume().end(frameMessage(Buffer.from('hello')));
   assert.equal((await headersOf(unary))['grpc-status'], undefined);
-  http.say(REQUEST);
-  await eventually('it is refused', () => http.heard.includes('HTTP/1.1 429'));
-  assert.match(http.heard, /"code":"limit-exceeded","message":"MAX_NEW_STREAMS_PER_SECOND/);
+  assert.match(await outcomeOf((await world.connect('noisy')).open(STREAM)), /^8 MAX_NEW_STREAMS/);
   const again = outcomeOf((await world.connect('noisy')).open(STREAM));
   await world.clock.advance(999);
   assert.match(await Promise.race([again, 'not yet']), /not yet/);
