@@ -112,9 +112,9 @@ test('an agent that may not list pods is not ready with WORKLOAD_TOKENS=request,
   const env = { ...cluster.env, WORKLOAD_TOKENS: 'request', NODE_NAME: 'node-1', PEER_ATTESTATION: 'enforce' };
   await using world = await AgentWorld.start({ env, attestor: { attest: () => ({ kind: 'no-pod' }) } });
   await world.until(() => world.agent.status().unready.join().startsWith('pods: '));
-  const { error } =
-    world.log.events.find(({ message }) => message.startsWith('the API server cannot be watched'))?.fields ?? {};
-  assert.match(String(error), /resources: \["pods"\], verbs: \["list"\]/);
+  const told = () => world.log.events.find(({ message }) => message.startsWith('the API server cannot be watched'));
+  await world.until(() => told() !== undefined);
+  assert.match(String(told()?.fields?.['error']), /resources: \["pods"\], verbs: \["list"\]/);
 });
 
 interface CheckCase {

@@ -16,7 +16,7 @@ export const limitsShape = {
   MAX_NEW_STREAMS_PER_SECOND: setting(
     count,
     '50',
-    'streams, calls and REST requests that one pod or process may open within a second, in the long run',
+    'streams and calls that one pod or process may open within a second, in the long run',
   ),
   MAX_NEW_STREAMS_BURST: setting(
     count,
