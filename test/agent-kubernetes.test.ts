@@ -114,7 +114,8 @@ test('an agent that may not list pods is not ready with WORKLOAD_TOKENS=request,
   await world.until(() => world.agent.status().unready.join().startsWith('pods: '));
   const told = () => world.log.events.find(({ message }) => message.startsWith('the API server cannot be watched'));
   await world.until(() => told() !== undefined);
-  assert.match(String(told()?.fields?.['error']), /resources: \["pods"\], verbs: \["list"\]/);
+  const { error } = told()?.fields ?? {};
+  assert.match(String(error), /resources: \["pods"\], verbs: \["list"\]/);
 });
 
 interface CheckCase {
