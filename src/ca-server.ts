@@ -18,8 +18,6 @@ import { remembered } from './identity/remembered.ts';
 import { TokenAuthenticator } from './identity/token-authenticator.ts';
 import { untilVerifierWorks } from './identity/until-verifier-works.ts';
 import type { SubjectAltName } from './keys/subject-alt-name.ts';
-import { applyConfigMap } from './kubernetes/apply-config-map.ts';
-import { KubernetesClient } from './kubernetes/kubernetes-client.ts';
 import { lazyKubernetes } from './kubernetes/lazy-kubernetes.ts';
 import { repeat } from './runtime/repeat.ts';
 import { RefusalLog } from './sds/refusal-log.ts';
@@ -99,6 +97,8 @@ interface LoadedParts {
   readonly provider: EmbeddedProvider;
   readonly authenticator: TokenAuthenticator;
   readonly verifier: TokenVerifier;
+  /** Writes the CA's roots to a ConfigMap; undefined: none is wanted. */
+  readonly publish: PublishRoots | undefined;
   readonly life: AbortController;
 }
 
@@ -117,7 +117,8 @@ export class CaServer implements AgentView, AgentControl {
   readonly #listener: SocketListener | TlsListener;
   readonly #certificate: IssuedServerCertificate | ServerCertificateFiles | undefined;
 
-  private constructor(parts: CaServerParts, { metrics, provider, authenticator, verifier, life }: LoadedParts) {
+  private constructor(parts: CaServerParts, loaded: LoadedParts) {
+    const { metrics, provider, authenticator, verifier, publish, life } = loaded;
     const { settings, endpoint, rootFile, maxTtlMs, clock, log } = parts;
     this.#parts = parts;
     this.#life = life;
@@ -126,7 +127,6 @@ export class CaServer implements AgentView, AgentControl {
     this.#verifier = verifier;
     this.#ca = meteredCa(provider, metrics.ca, clock);
     // Not the metered one: it counts what callers have asked for.
-    const publish = rootPublisher(parts);
     this.#roots = new PublishedRoots({ ca: provider, file: rootFile, publish, clock, log });
     this.#rootReplacement = new TimedRootReplacement(provider, maxTtlMs, clock);
     const refusals = new RefusalLog(log, clock);
@@ -202,7 +202,12 @@ export class CaServer implements AgentView, AgentControl {
       // Who shares a key is decided where the key is: a CSR brings its own.
       sharing: 'service-account',
     });
-    return new CaServer(parts, { metrics, provider, authenticator, verifier, life });
+    const { rootConfigMap: place } = parts;
+    const publish: PublishRoots | undefined =
+      place &&
+      kubernetes &&
+      ((pem, signal) => kubernetes.applyConfigMap({ ...place, data: { [ROOT_KEY]: pem } }, signal));
+    return new CaServer(parts, { metrics, provider, authenticator, verifier, publish, life });
   }
 
   /**
@@ -292,12 +297,4 @@ export class CaServer implements AgentView, AgentControl {
     this.#readiness.set('running', false);
     await this.#listener.drain(this.#parts.settings.drainTimeoutMs);
   }
-}
-
-/** What writes the roots to a ConfigMap, where one is wanted. */
-function rootPublisher({ settings, rootConfigMap, clock }: CaServerParts): PublishRoots | undefined {
-  const { api } = settings.kubernetes;
-  if (rootConfigMap === undefined || api === undefined) return undefined;
-  const client = new KubernetesClient({ ...api, clock });
-  return (pem, signal) => applyConfigMap(client, { ...rootConfigMap, data: { [ROOT_KEY]: pem } }, signal);
 }

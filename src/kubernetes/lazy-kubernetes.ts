@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { KubernetesSecrets } from '../core/kubernetes-secrets.ts';
 import type { Log } from '../core/log.ts';
 import type { TokenReviewer } from '../core/token-reviewer.ts';
+import type { ConfigMapContent } from './apply-config-map.ts';
 import type { KubernetesClient, KubernetesClientOptions } from './kubernetes-client.ts';
 import type { RequestedTokens, RequestedTokensOptions } from './requested-tokens.ts';
 
@@ -45,6 +46,12 @@ export class LazyKubernetes {
   async checkTokenRights(nodeName: string, signal: AbortSignal): Promise<number> {
     const room = await import('./check-token-rights.ts');
     return await room.checkTokenRights(await this.client(), nodeName, signal);
+  }
+
+  /** As `applyConfigMap` of its own file. */
+  async applyConfigMap(content: ConfigMapContent, signal: AbortSignal): Promise<void> {
+    const room = await import('./apply-config-map.ts');
+    await room.applyConfigMap(await this.client(), content, signal);
   }
 
   async tokenReviewer(): Promise<TokenReviewer> {
