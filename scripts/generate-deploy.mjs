@@ -1,11 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readdirSync, rmSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { exampleWorkloads } from './deploy/example-workloads.mjs';
 import { renderChart } from './deploy/helm-chart.mjs';
 import { settingNames, valuesSchema } from './deploy/values-schema.mjs';
 import { shout } from './ensure/progress.mjs';
 import { inRepository } from './ensure/repository.mjs';
+import { settleGenerated } from './settle-generated.mjs';
 
 /**
  * Writes what of deploy/ is made: the chart's list of settings and its schema, and the workloads in examples/, out of a
@@ -57,18 +57,8 @@ const MANIFESTS = [
 const check = process.argv.includes('--check');
 const load = (path) => import(pathToFileURL(inRepository('dist', 'src', path)).href);
 
-/** Writes a file, or says that it is not as it should be. */
-function settle(file, wanted) {
-  const path = inRepository(file);
-  if (readIfThere(path) === wanted) return;
-  if (check) {
-    console.error(`${file} is out of date: run \`node scripts/generate-deploy.mjs\` after a build, and commit it`);
-    process.exitCode = 1;
-    return;
-  }
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, wanted);
-  console.log(`wrote ${file}`);
+function settle(file, text) {
+  settleGenerated({ file, path: inRepository(file), text, maker: 'scripts/generate-deploy.mjs', check });
 }
 
 /** What lies where only made files belong, and is not one of them. */
@@ -92,15 +82,6 @@ function manifestText({ templates, values }, { files, error }) {
     .map((document) => document.trim())
     .filter((document) => document !== '');
   return `# Made by scripts/generate-deploy.mjs from deploy/chart. Change it there.\n${documents.join('\n---\n')}\n`;
-}
-
-function readIfThere(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 const names = await settingNames(load);

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -7,6 +6,7 @@ import { errorsPage } from './docs/errors-page.mjs';
 import { metricsPage } from './docs/metrics-page.mjs';
 import { operationsPage } from './docs/operations-page.mjs';
 import { policySchemaPage } from './docs/policy-schema-page.mjs';
+import { readIfThere, settleGenerated } from './settle-generated.mjs';
 
 /**
  * Writes the pages of docs/ that are made from the code, out of a build of it.
@@ -31,23 +31,6 @@ const load = (path) => import(pathToFileURL(join(build, 'src', path)).href);
 
 for (const { file, make } of PAGES) {
   const path = join(root, file);
-  const current = readIfThere(path);
-  const page = await make(load, current);
-  if (page === current) continue;
-  if (values.check) {
-    console.error(`${file} is out of date: run \`node scripts/generate-docs.mjs\` after a build, and commit it`);
-    process.exitCode = 1;
-  } else {
-    writeFileSync(path, page);
-    console.log(`wrote ${file}`);
-  }
-}
-
-function readIfThere(path) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = await make(load, readIfThere(path));
+  settleGenerated({ file, path, text, maker: 'scripts/generate-docs.mjs', check: values.check });
 }
