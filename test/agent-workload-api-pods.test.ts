@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Attestation, PeerAttestor } from '../src/core/peer-attestor.ts';
 import { parseSpiffeId } from '../src/core/spiffe-id.ts';
-import { JWTSVIDRequest, JWTSVIDResponse, X509SVIDResponse } from '../src/gen/spiffe/workload.ts';
+import { JWTSVIDRequest, JWTSVIDResponse } from '../src/gen/spiffe/workload.ts';
 import { KernelAttestor } from '../src/identity/attestation/kernel-attestor.ts';
 import { ProcessTable } from '../src/identity/attestation/process-table.ts';
 import { systemClock } from '../src/runtime/system-clock.ts';
@@ -15,11 +15,9 @@ import { AgentWorld, SecretStream } from './agent-world.ts';
 import { KubernetesApi } from './fakes/kubernetes-api.ts';
 import { MemoryCa } from './fakes/memory-ca.ts';
 import { ProcDirectory } from './fakes/proc-directory.ts';
+import { HEADERS, next, svidStream } from './workload-api/svid-stream.ts';
 
-const HEADERS = { 'workload.spiffe.io': 'true' };
-const SVIDS = '/SpiffeWorkloadAPI/FetchX509SVID';
 const REQUEST_TOKEN = 'create serviceaccounts/token';
-const NO_BYTES = Buffer.alloc(0);
 
 const idOf = (serviceAccount: string) => parseSpiffeId(`spiffe://cluster.local/ns/shop/sa/${serviceAccount}`);
 
@@ -88,18 +86,6 @@ class NodeWorld implements AsyncDisposable {
     await this.api[Symbol.asyncDispose]();
     await rm(this.#directory, { recursive: true });
   }
-}
-
-function svidStream(client: GrpcClient, headers: Readonly<Record<string, string>> = {}): AsyncIterator<Buffer> {
-  const call = client.stream(SVIDS, { ...HEADERS, ...headers });
-  call.send(NO_BYTES);
-  call.halfClose();
-  return call[Symbol.asyncIterator]();
-}
-
-async function next(stream: AsyncIterator<Buffer>): Promise<X509SVIDResponse> {
-  const { value } = await stream.next();
-  return X509SVIDResponse.decode(value ?? NO_BYTES);
 }
 
 function inPod(podUid: string): Attestation {

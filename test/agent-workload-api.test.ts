@@ -15,12 +15,10 @@ import { frameMessage } from '../src/transport/frame-message.ts';
 import { GrpcClient } from '../src/transport/grpc-client.ts';
 import { AgentWorld, SecretStream } from './agent-world.ts';
 import { MemoryCa } from './fakes/memory-ca.ts';
+import { HEADERS, NO_BYTES, next, SVIDS, svidStream } from './workload-api/svid-stream.ts';
 
 const WEB = parseSpiffeId('spiffe://cluster.local/ns/shop/sa/web');
 const { uid } = userInfo();
-const HEADERS = { 'workload.spiffe.io': 'true' };
-const SVIDS = '/SpiffeWorkloadAPI/FetchX509SVID';
-const NO_BYTES = Buffer.alloc(0);
 
 /** An agent whose Workload API knows one user. */
 function start(options: Parameters<typeof AgentWorld.start>[0] = {}, user = uid): Promise<AgentWorld> {
@@ -32,18 +30,6 @@ function start(options: Parameters<typeof AgentWorld.start>[0] = {}, user = uid)
 }
 
 const socketIn = (directory: string): string => join(directory, 'sds', 'workload.sock');
-
-function svidStream(client: GrpcClient): AsyncIterator<Buffer> {
-  const call = client.stream(SVIDS, HEADERS);
-  call.send(NO_BYTES);
-  call.halfClose();
-  return call[Symbol.asyncIterator]();
-}
-
-async function next(stream: AsyncIterator<Buffer>): Promise<X509SVIDResponse> {
-  const { value } = await stream.next();
-  return X509SVIDResponse.decode(value ?? NO_BYTES);
-}
 
 test('a whole agent gives a process its SVID by its user alone, and pushes the next one', async () => {
   await using world = await start();
